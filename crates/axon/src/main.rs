@@ -1,0 +1,3 @@
+//! The `axon` binary: arguments → config → build → run → drain. Wiring only.
+
+fn main() {}

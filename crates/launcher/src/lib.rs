@@ -1,0 +1,1 @@
+//! Real Ceph daemons as plain processes in a folder.
