@@ -115,10 +115,8 @@ impl<'a> Reader<'a> {
         let claimed = self.u32()?;
         let len = claimed as usize;
         if len.saturating_mul(element_bytes_min) > self.remaining() {
-            return Err(self.error(Fault::LengthTooLarge {
-                claimed: u64::from(claimed),
-                left_bytes: self.remaining(),
-            }));
+            return Err(self
+                .error(Fault::LengthTooLarge { claimed: u64::from(claimed), left_bytes: self.remaining() }));
         }
         Ok(len)
     }

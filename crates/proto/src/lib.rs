@@ -1,1 +1,18 @@
-//! x
+//! What Ceph's daemons say to each other: entities, features, maps and messages, in upstream's encodings.
+//!
+//! One file per type or message. A wire message is a file under `msgs/` plus a row in [`message`]'s table; everything that
+//! depends on the table (dispatch, tests over all messages) is derived from it.
+
+pub mod addr;
+pub mod entity;
+pub mod features;
+pub mod fsid;
+pub mod message;
+pub mod msgs;
+pub mod time;
+
+pub use addr::{AddrType, EntityAddr, EntityAddrVec};
+pub use entity::{EntityName, EntityType};
+pub use fsid::Fsid;
+pub use message::{Message, MessageHeader, Payload, RawMessage};
+pub use time::UTime;
