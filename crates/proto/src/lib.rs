@@ -12,7 +12,7 @@ pub mod msgs;
 pub mod time;
 
 pub use addr::{AddrType, EntityAddr, EntityAddrVec};
-pub use entity::{EntityName, EntityType};
+pub use entity::{AuthEntity, EntityName, EntityType};
 pub use fsid::Fsid;
 pub use message::{Message, MessageHeader, Payload, RawMessage};
 pub use time::UTime;
