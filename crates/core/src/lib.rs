@@ -1,6 +1,13 @@
 //! The manager's knowledge of the cluster and the handles by which modules and the REST API reach it. Pure: no runtime,
 //! socket, clock, RNG or thread; `axon-net` feeds events in and carries commands out.
 
+pub mod cluster;
 pub mod command;
+pub mod kv;
+pub mod lifecycle;
+pub mod state;
 
-pub use command::{Command, CommandError, CommandOutput, CommandSink, Target};
+pub use cluster::Cluster;
+pub use command::{Command, CommandError, CommandOutput, CommandSink, Commands, Target};
+pub use kv::{Kv, KvUpdate};
+pub use state::{Identity, State};

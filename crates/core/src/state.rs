@@ -1,0 +1,77 @@
+//! One immutable snapshot of all that the monitors and daemons have pushed to the manager. Cloning it costs a reference
+//! count per part, so the owner task publishes a new one after every event that changed something.
+
+use crate::kv::Kv;
+use axon_proto::Fsid;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Who this manager is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// `x` of `mgr.x`.
+    pub id: String,
+    /// The global id that the monitors gave this instance.
+    pub gid: u64,
+    pub hostname: String,
+}
+
+/// The snapshot. Fields are upstream's names of what `ClusterState` and `DaemonStateIndex` keep.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    pub fsid: Fsid,
+    pub me: Arc<Identity>,
+    /// `MMgrDigest`'s health: what `ceph health detail --format json` shows.
+    pub health: Arc<Value>,
+    /// `MMgrDigest`'s monitor status.
+    pub mon_status: Arc<Value>,
+    /// The central configuration as the monitors computed it for this manager, `mgr/<module>/<option>` included.
+    pub options: Arc<BTreeMap<String, String>>,
+    /// The monitors' store for modules and devices.
+    pub kv: Kv,
+}
+
+impl State {
+    /// A module's option: `mgr/<module>/<id>/<name>` first, then `mgr/<module>/<name>`.
+    #[must_use]
+    pub fn module_option(&self, module: &str, name: &str) -> Option<&str> {
+        let localized = self.options.get(&format!("mgr/{module}/{}/{name}", self.me.id));
+        localized.or_else(|| self.options.get(&format!("mgr/{module}/{name}"))).map(String::as_str)
+    }
+
+    /// A module's stored value: `mgr/<module>/<key>`.
+    #[must_use]
+    pub fn module_store(&self, module: &str, key: &str) -> Option<&str> {
+        self.kv.text(&format!("mgr/{module}/{key}"))
+    }
+
+    /// A module's stored value, this manager's own (`mgr/<module>/<id>/<key>`) first.
+    #[must_use]
+    pub fn localized_module_store(&self, module: &str, key: &str) -> Option<&str> {
+        self.kv.text(&format!("mgr/{module}/{}/{key}", self.me.id)).or_else(|| self.module_store(module, key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_managers_own_value_wins() {
+        let options = [
+            ("mgr/dashboard/x/server_port", "1"),
+            ("mgr/dashboard/server_port", "2"),
+            ("mgr/dashboard/ssl", "true"),
+        ];
+        let state = State {
+            me: Arc::new(Identity { id: "x".to_owned(), ..Default::default() }),
+            options: Arc::new(options.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()),
+            kv: Kv::from_entries([("mgr/dashboard/y/crt", "other"), ("mgr/dashboard/crt", "all")]),
+            ..Default::default()
+        };
+        assert_eq!(state.module_option("dashboard", "server_port"), Some("1"));
+        assert_eq!(state.module_option("dashboard", "ssl"), Some("true"));
+        assert_eq!(state.localized_module_store("dashboard", "crt"), Some("all"));
+    }
+}

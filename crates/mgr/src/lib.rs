@@ -1,0 +1,3 @@
+//! The running manager: owner tasks, beacons, daemon sessions, standby and active.
+
+pub mod sysinfo;
