@@ -1,1 +1,40 @@
-fn main() {}
+//! `cargo xtask`: the project's chores. Each subcommand is a file.
+
+mod build;
+mod cluster;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Axon's chores")]
+enum Task {
+    /// Real Ceph clusters in a folder.
+    #[command(subcommand)]
+    Cluster(cluster::Task),
+}
+
+fn main() -> ExitCode {
+    match run(Task::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
+        Task::Cluster(task) => cluster::run(task),
+    }
+}
+
+/// A progress printer that shows seconds since it was made.
+fn progress() -> impl Fn(&str) {
+    let begun = Instant::now();
+    move |line: &str| println!("[{:4} s] {line}", begun.elapsed().as_secs())
+}

@@ -1,0 +1,90 @@
+"""Runs operations on one librados connection: JSON list on stdin, one JSON reply per line on stdout."""
+import concurrent.futures
+import json
+import sys
+import uuid
+
+import rados
+
+
+def connect(conf, timeout):
+    cluster = rados.Rados(conffile=conf, name="client.admin")
+    for key in ("rados_mon_op_timeout", "rados_osd_op_timeout", "client_mount_timeout"):
+        cluster.conf_set(key, str(timeout))
+    cluster.connect(timeout=timeout)
+    return cluster
+
+
+def mon(cluster, cmd, inbuf=b""):
+    ret, out, err = cluster.mon_command(json.dumps(cmd), inbuf)
+    return {"ret": ret, "out": out.decode("utf-8", "replace"), "err": err}
+
+
+def put(cluster, op):
+    with cluster.open_ioctx(op["pool"]) as ioctx:
+        data = (op["object"].encode() * (op["size"] // len(op["object"]) + 1))[: op["size"]]
+        for n in range(op["count"]):
+            ioctx.write_full("%s-%d" % (op["object"], n), data)
+    return {"ret": 0, "out": "", "err": ""}
+
+
+def rbd_image(cluster, op):
+    import rbd
+
+    with cluster.open_ioctx(op["pool"]) as ioctx:
+        rbd.RBD().pool_init(ioctx, True)
+        rbd.RBD().create(ioctx, op["image"], op["size"])
+        with rbd.Image(ioctx, op["image"]) as image:
+            image.write(b"axon" * 1024, 0)
+    return {"ret": 0, "out": "", "err": ""}
+
+
+def empty_osds(cluster, op):
+    """`osd new` without data behind it, placed below a CRUSH root of their own so that no PG looks for them."""
+    root, per_host = op["root"], op["per_host"]
+
+    def one(n):
+        new = mon(cluster, {"prefix": "osd new", "uuid": str(uuid.uuid4()), "format": "json"}, b"{}")
+        if new["ret"] != 0:
+            return new
+        number = json.loads(new["out"])["osdid"]
+        place = {
+            "prefix": "osd crush create-or-move",
+            "id": number,
+            "weight": 1.0,
+            "args": ["host=empty%d" % (n // per_host), "root=" + root],
+        }
+        return mon(cluster, place)
+
+    mon(cluster, {"prefix": "osd crush add-bucket", "name": root, "type": "root"})
+    # Commands that wait at the same time are committed in one Paxos round; one by one each pays a round.
+    with concurrent.futures.ThreadPoolExecutor(op["threads"]) as pool:
+        replies = list(pool.map(one, range(op["count"])))
+    failed = [r for r in replies if r["ret"] != 0]
+    return failed[0] if failed else {"ret": 0, "out": str(len(replies)), "err": ""}
+
+
+KINDS = {
+    "mon": lambda cluster, op: mon(cluster, op["cmd"], op["input"].encode()),
+    "put": put,
+    "rbd_image": rbd_image,
+    "empty_osds": empty_osds,
+}
+
+
+def run(conf, timeout):
+    ops = json.load(sys.stdin)
+    try:
+        cluster = connect(conf, timeout)
+    except rados.Error as e:
+        sys.exit("no connection to a monitor: %s" % e)
+    for op in ops:
+        try:
+            reply = KINDS[op["kind"]](cluster, op)
+        except Exception as e:
+            reply = {"ret": -(getattr(e, "errno", None) or 5), "out": "", "err": "%s: %s" % (type(e).__name__, e)}
+        print(json.dumps(reply), flush=True)
+    cluster.shutdown()
+
+
+run(sys.argv[1], int(sys.argv[2]))
