@@ -51,10 +51,10 @@ fn container(out: &mut BTreeMap<String, String>) {
     if let Some(name) = var("CONTAINER_NAME") {
         out.insert("container_name".to_owned(), name);
     }
-    if let Some(node) = var("NODE_NAME") {
-        if let Some(host) = out.insert("hostname".to_owned(), node) {
-            out.insert("container_hostname".to_owned(), host);
-        }
+    if let Some(node) = var("NODE_NAME")
+        && let Some(host) = out.insert("hostname".to_owned(), node)
+    {
+        out.insert("container_hostname".to_owned(), host);
     }
 }
 
