@@ -9,10 +9,12 @@ pub mod features;
 pub mod fsid;
 pub mod message;
 pub mod msgs;
+pub mod release;
 pub mod time;
 
 pub use addr::{AddrType, EntityAddr, EntityAddrVec};
 pub use entity::{AuthEntity, EntityName, EntityType};
 pub use fsid::Fsid;
 pub use message::{Message, MessageHeader, Payload, RawMessage};
+pub use release::{Dump, Dumped, Release};
 pub use time::UTime;
