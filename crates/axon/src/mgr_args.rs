@@ -118,7 +118,9 @@ mod tests {
 
     #[test]
     fn any_option_may_be_given() {
-        let got = parsed("-n mgr.x -k /k -m 1.2.3.4 --debug-mgr=20 --log_file /l --default-log-to-file=false --no-mon-config");
+        let got = parsed(
+            "-n mgr.x -k /k -m 1.2.3.4 --debug-mgr=20 --log_file /l --default-log-to-file=false --no-mon-config",
+        );
         let got = got.unwrap();
         assert_eq!(got.id.as_deref(), Some("x"));
         let options: Vec<(&str, &str)> = got.options.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
