@@ -1,6 +1,7 @@
 //! The manager's knowledge of the cluster and the handles by which modules and the REST API reach it. Pure: no runtime,
 //! socket, clock, RNG or thread; `axon-net` feeds events in and carries commands out.
 
+pub mod caps;
 pub mod cluster;
 pub mod command;
 pub mod kv;
