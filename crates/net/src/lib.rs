@@ -1,1 +1,4 @@
-//! axon-net
+//! The runtime side of the wire: connections, the monitors' session, the clients of OSDs and MDSs. The only crate with
+//! sockets.
+
+pub mod mon;

@@ -1,0 +1,233 @@
+//! Which monitor commands may be sent again after a lost session. A monitor does not recognise a repeated command, and
+//! upstream's `MonClient::_resend_mon_commands` repeats all of them; a `mgr fail` whose answer got lost then fails a second
+//! manager. Here a command is repeated only when a second run leaves the same state as the first
+//! and reports success too. The prefixes are those of `src/mon/MonCommands.h` (16.2 to 20.2).
+
+use serde_json::{Map, Value};
+
+/// Whether a second run after a first does no harm. What is not listed counts as harmful.
+#[must_use]
+pub fn may_run_twice(args: &Map<String, Value>) -> bool {
+    let prefix = args.get("prefix").and_then(Value::as_str).unwrap_or_default();
+    READ_ONLY.contains(&prefix)
+        || SAME_STATE.contains(&prefix)
+        || match prefix {
+            // With a uuid the second run finds the first one's id.
+            "osd create" => args.contains_key("uuid"),
+            _ => false,
+        }
+}
+
+/// Commands that change nothing.
+const READ_ONLY: &[&str] = &[
+    "auth export",
+    "auth get",
+    "auth get-key",
+    "auth list",
+    "auth ls",
+    "auth print-key",
+    "auth print_key",
+    "config dump",
+    "config generate-minimal-conf",
+    "config get",
+    "config help",
+    "config log",
+    "config ls",
+    "config-key dump",
+    "config-key exists",
+    "config-key get",
+    "config-key list",
+    "config-key ls",
+    "df",
+    "features",
+    "fs compat show",
+    "fs dump",
+    "fs feature ls",
+    "fs get",
+    "fs ls",
+    "fs lsflags",
+    "fsid",
+    "get_command_descriptions",
+    "health",
+    "log last",
+    "mds compat show",
+    "mds count-metadata",
+    "mds getmap",
+    "mds last-seen",
+    "mds metadata",
+    "mds ok-to-stop",
+    "mds stat",
+    "mds versions",
+    "mgr count-metadata",
+    "mgr dump",
+    "mgr metadata",
+    "mgr module ls",
+    "mgr services",
+    "mgr stat",
+    "mgr versions",
+    "mon count-metadata",
+    "mon dump",
+    "mon feature ls",
+    "mon getmap",
+    "mon metadata",
+    "mon ok-to-add-offline",
+    "mon ok-to-rm",
+    "mon ok-to-stop",
+    "mon stat",
+    "mon versions",
+    "mon_status",
+    "node ls",
+    "nvme-gw listeners",
+    "nvme-gw show",
+    "osd blacklist ls",
+    "osd blocklist ls",
+    "osd count-metadata",
+    "osd crush class ls",
+    "osd crush class ls-osd",
+    "osd crush dump",
+    "osd crush get-device-class",
+    "osd crush get-tunable",
+    "osd crush ls",
+    "osd crush rule dump",
+    "osd crush rule list",
+    "osd crush rule ls",
+    "osd crush rule ls-by-class",
+    "osd crush show-tunables",
+    "osd crush tree",
+    "osd crush weight-set dump",
+    "osd crush weight-set ls",
+    "osd dump",
+    "osd erasure-code-profile get",
+    "osd erasure-code-profile ls",
+    "osd find",
+    "osd get-require-min-compat-client",
+    "osd getcrushmap",
+    "osd getmap",
+    "osd getmaxosd",
+    "osd info",
+    "osd ls",
+    "osd ls-tree",
+    "osd lspools",
+    "osd map",
+    "osd metadata",
+    "osd numa-status",
+    "osd pool application get",
+    "osd pool get",
+    "osd pool get-quota",
+    "osd pool ls",
+    "osd pool stretch show",
+    "osd stat",
+    "osd tree",
+    "osd tree-from",
+    "osd utilization",
+    "osd versions",
+    "quorum_status",
+    "report",
+    "status",
+    "time-sync-status",
+    "version",
+    "versions",
+];
+
+/// Commands that set something to a value, whatever it was before.
+const SAME_STATE: &[&str] = &[
+    "auth caps",
+    "auth del",
+    "auth get-or-create",
+    "auth get-or-create-key",
+    "auth import",
+    "auth rm",
+    "config rm",
+    "config set",
+    "config-key del",
+    "config-key put",
+    "config-key rm",
+    "config-key set",
+    "fs add_data_pool",
+    "fs authorize",
+    "fs fail",
+    "fs flag set",
+    "fs set",
+    "fs set-default",
+    "fs set_default",
+    "mgr module disable",
+    "mgr module enable",
+    "mon enable-msgr2",
+    "mon set-weight",
+    "osd crush add-bucket",
+    "osd crush create-or-move",
+    "osd crush move",
+    "osd crush reweight",
+    "osd crush reweight-subtree",
+    "osd crush rule create-erasure",
+    "osd crush rule create-replicated",
+    "osd crush rule create-simple",
+    "osd crush rule rm",
+    "osd crush set",
+    "osd crush set-device-class",
+    "osd crush set-tunable",
+    "osd crush tunables",
+    "osd crush weight-set reweight",
+    "osd crush weight-set reweight-compat",
+    "osd erasure-code-profile rm",
+    "osd erasure-code-profile set",
+    "osd in",
+    "osd new",
+    "osd out",
+    "osd pause",
+    "osd pg-upmap",
+    "osd pg-upmap-items",
+    "osd pg-upmap-primary",
+    "osd pool application disable",
+    "osd pool application enable",
+    "osd pool application rm",
+    "osd pool application set",
+    "osd pool create",
+    "osd pool delete",
+    "osd pool rm",
+    "osd pool set",
+    "osd pool set-quota",
+    "osd primary-affinity",
+    "osd require-osd-release",
+    "osd reweight",
+    "osd reweightn",
+    "osd rm-pg-upmap",
+    "osd rm-pg-upmap-items",
+    "osd rm-pg-upmap-primary",
+    "osd set",
+    "osd set-backfillfull-ratio",
+    "osd set-full-ratio",
+    "osd set-group",
+    "osd set-nearfull-ratio",
+    "osd set-require-min-compat-client",
+    "osd unpause",
+    "osd unset",
+    "osd unset-group",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axon_core::Command;
+
+    #[test]
+    fn reading_and_setting_may_run_twice_the_rest_may_not() {
+        for (command, twice) in [
+            (Command::json("status"), true),
+            (Command::plain("osd set").arg("key", "noout"), true),
+            (Command::plain("mgr fail"), false),
+            (Command::plain("osd create"), false),
+            (Command::plain("osd create").arg("uuid", "x"), true),
+            (Command::plain("auth rotate"), false),
+            (Command::plain("a command of a later release"), false),
+        ] {
+            assert_eq!(may_run_twice(&command.args), twice, "{}", command.prefix());
+        }
+    }
+
+    #[test]
+    fn the_lists_are_sorted_and_apart() {
+        assert!(READ_ONLY.is_sorted() && SAME_STATE.is_sorted());
+        assert!(!READ_ONLY.iter().any(|p| SAME_STATE.contains(p)));
+    }
+}
