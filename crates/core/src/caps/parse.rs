@@ -1,7 +1,9 @@
 //! Grammar of a manager capability: grants separated by commas or semicolons (`MgrCapParser` in `src/mgr/MgrCap.cc`).
 //!
-//!     grant    := [allow] profile NAME [K=V …] | allow service NAME RWX | allow module NAME [with K=V …] RWX
-//!               | allow command NAME [with K=V …] | allow RWX,   each with [network CIDR]
+//! ```text
+//! grant :=  [allow] profile NAME [K=V …] | allow service NAME RWX | allow module NAME [with K=V …] RWX
+//!        | allow command NAME [with K=V …] | allow RWX,   each with [network CIDR]
+//! ```
 
 use super::{Allow, Constraint, Constraints, Grant, Match, Network, Scope, Within};
 use std::fmt;

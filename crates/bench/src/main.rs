@@ -1,0 +1,39 @@
+//! Measures HTTP servers: `load` drives one URL and reports requests per second and latencies as JSON; `bare` is the limit
+//! to compare with, a hyper server that does nothing but send a fixed body. `cargo xtask bench rest` puts them together.
+
+mod bare;
+mod load;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve a fixed body to every request.
+    Bare {
+        #[arg(long)]
+        port: u16,
+        /// The file whose content is the body.
+        #[arg(long)]
+        body: std::path::PathBuf,
+    },
+    /// Drive one URL over kept-alive connections; prints one JSON object.
+    Load(load::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match args.command {
+        Command::Bare { port, body } => runtime.block_on(bare::serve(port, std::fs::read(body)?.into())),
+        Command::Load(options) => {
+            println!("{}", runtime.block_on(load::run(options))?);
+            Ok(())
+        }
+    }
+}
