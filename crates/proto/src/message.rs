@@ -165,6 +165,17 @@ macro_rules! message_table {
 }
 
 message_table! {
+    MAuth in auth;
+    MAuthReply in auth_reply;
+    MCommand in command;
+    MCommandReply in command_reply;
+    MMonCommand in mon_command;
+    MMonCommandAck in mon_command_ack;
+    MMonGetMap in mon_get_map;
+    MMonGetVersion in mon_get_version;
+    MMonGetVersionReply in mon_get_version_reply;
+    MMonSubscribe in mon_subscribe;
+    MMonSubscribeAck in mon_subscribe_ack;
     MPing in ping;
 }
 

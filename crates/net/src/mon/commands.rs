@@ -122,8 +122,9 @@ impl<W> CommandTable<W> {
     }
 
     fn take_if(&mut self, mut test: impl FnMut(&Waiting<W>) -> bool) -> Vec<(W, bool)> {
-        let taken = self.waiting.extract_if(.., |_, w| test(w));
-        taken.map(|(_, w)| (w.waiter, w.sent_on.is_some())).collect()
+        let tids: Vec<u64> = self.waiting.iter().filter(|(_, w)| test(w)).map(|(tid, _)| *tid).collect();
+        let taken = tids.iter().filter_map(|tid| self.waiting.remove(tid));
+        taken.map(|w| (w.waiter, w.sent_on.is_some())).collect()
     }
 }
 
