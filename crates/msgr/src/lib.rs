@@ -1,3 +1,35 @@
-//! Sans-IO messenger: msgr v2.1 state machines, bytes and events in, bytes and events out.
+//! Sans-IO messenger: msgr v2.1 (`src/msg/async/ProtocolV2.cc`, `doc/dev/msgr2.rst`; peers of 16.2, 18.2 and 20.2) as state
+//! machines: bytes and events in, bytes and events out.
+//!
+//! Invariants:
+//! - no socket, clock or random number inside; time and cookies come in as arguments;
+//! - nothing is allocated from a length that a peer claims: memory grows with the bytes that arrived, and before the
+//!   authentication a frame is bounded by [`Limits::control_frame_bytes_max`];
+//! - on a lossless session no message is lost or delivered twice, whatever happens to the sockets.
+//!
+//! Not here: msgr v1, msgr v2.0 (16.2 and later all speak 2.1), on-wire compression (never advertised, so never asked for).
 
 pub mod auth;
+mod banner;
+mod config;
+mod connection;
+mod crypto;
+mod error;
+pub mod frame;
+mod handshake;
+mod policy;
+mod session;
+mod session_table;
+mod transmit;
+
+pub use config::{Acceptor, Connector, Limits, Local};
+pub use connection::{Connection, Event};
+pub use error::{Error, Incompatible, Malformed, Misbehaved, Misuse, Result};
+pub use handshake::Peer;
+pub use handshake::server::{Decision, Offer};
+pub use policy::Policy;
+pub use session::Session;
+pub use session_table::{Existing, Verdict, judge_ident, judge_reconnect};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! What a connection is told at its start: who we are, whom we call, and the limits.
+
+use crate::Policy;
+use crate::auth::{ClientAuth, ServerAuth};
+use axon_proto::{EntityAddr, EntityAddrVec, EntityType};
+
+/// Our own identity as the ident frames carry it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Local {
+    pub kind: EntityType,
+    /// The number behind `mgr.`; `None`: the global id that the authentication yields (a connecting side's only).
+    pub num: Option<i64>,
+    /// Our addresses. Empty: the address that the peer sees, with port 0 and `nonce`, as an unbound messenger does.
+    pub addrs: EntityAddrVec,
+    pub nonce: u32,
+}
+
+/// Bounds on what a peer can make us hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest frame that is not a message, and so the largest before the authentication.
+    pub control_frame_bytes_max: u32,
+    /// Largest sum of a message's sections, in both directions.
+    pub message_bytes_max: u32,
+    /// Most bytes of one direction that a handshake may take until its signature.
+    pub handshake_bytes_max: usize,
+    /// Most messages that a lossless session holds unacknowledged; further ones are still sent, but see
+    /// [`crate::Connection::wants_messages`].
+    pub unacked_messages_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            control_frame_bytes_max: 32 << 10,
+            message_bytes_max: 256 << 20,
+            handshake_bytes_max: 128 << 10,
+            unacked_messages_max: 4096,
+        }
+    }
+}
+
+/// Everything that the connecting side needs.
+pub struct Connector {
+    pub local: Local,
+    /// Kind of daemon that was called.
+    pub peer: EntityType,
+    /// The address that was called; the peer must have it among its own.
+    pub target: EntityAddr,
+    pub policy: Policy,
+    pub limits: Limits,
+    pub auth: Box<dyn ClientAuth>,
+    /// From the process-wide counter of connection attempts.
+    pub global_seq: u64,
+    /// A random number that is not zero; names a lossless session.
+    pub cookie: u64,
+}
+
+/// Everything that the accepting side needs.
+pub struct Acceptor {
+    pub local: Local,
+    /// The peer's address as the socket has it.
+    pub peer_addr: EntityAddr,
+    /// Policy by the kind that the peer claims.
+    pub policies: fn(EntityType) -> Policy,
+    pub limits: Limits,
+    pub auth: Box<dyn ServerAuth>,
+    pub global_seq: u64,
+    /// A random number that is not zero; names a lossless session.
+    pub cookie: u64,
+}

@@ -1,0 +1,103 @@
+//! Assembles frames (`FrameAssembler::asm_crc_rev1`, `asm_secure_rev1`). A payload is copied at most once: into the buffer
+//! that is encrypted in place; large payloads in CRC mode are not copied at all.
+
+use super::{
+    CRC_EPILOGUE_BYTES, INLINE_BYTES, Preamble, SECURE_EPILOGUE_BYTES, SEGMENTS_MAX, Tag, crc32c,
+    late_status, padded,
+};
+use crate::crypto::{Cipher, TAG_BYTES};
+use crate::transmit::Transmit;
+use crate::{Misuse, Result};
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The sending half of the frame layer.
+#[derive(Default)]
+pub struct FrameWriter {
+    cipher: Option<Cipher>,
+}
+
+impl FrameWriter {
+    /// From now on every frame is sealed.
+    pub fn secure(&mut self, cipher: Cipher) {
+        self.cipher = Some(cipher);
+    }
+
+    /// Appends a frame of `segments` to `out`.
+    pub fn put(&mut self, tag: Tag, segments: &[Bytes; SEGMENTS_MAX], out: &mut Transmit) -> Result<()> {
+        let mut lengths = [0; SEGMENTS_MAX];
+        for (len, segment) in lengths.iter_mut().zip(segments) {
+            *len = u32::try_from(segment.len()).map_err(|_| Misuse::MessageTooLarge {
+                bytes: segment.len(),
+                bytes_max: u32::MAX as usize,
+            })?;
+        }
+        let preamble = Preamble::of(tag, lengths);
+        match &mut self.cipher {
+            Some(cipher) => sealed(cipher, &preamble, segments, out.tail()),
+            None => {
+                checksummed(&preamble, segments, out);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn checksummed(preamble: &Preamble, segments: &[Bytes; SEGMENTS_MAX], out: &mut Transmit) {
+    let [first, rest @ ..] = segments;
+    out.put(&preamble.encode());
+    if !first.is_empty() {
+        out.put_shared(first);
+        out.put(&crc32c(u32::MAX, first).to_le_bytes());
+    }
+    if preamble.segment_count == 1 {
+        return;
+    }
+    let mut epilogue = Vec::with_capacity(CRC_EPILOGUE_BYTES);
+    epilogue.push(late_status::COMPLETE);
+    for (i, segment) in rest.iter().enumerate() {
+        // Segments behind the last one have no checksum, not that of nothing.
+        let sent = i + 1 < preamble.segment_count;
+        out.put_shared(segment);
+        epilogue.extend_from_slice(&if sent { crc32c(u32::MAX, segment) } else { 0 }.to_le_bytes());
+    }
+    out.put(&epilogue);
+}
+
+fn sealed(
+    cipher: &mut Cipher,
+    preamble: &Preamble,
+    segments: &[Bytes; SEGMENTS_MAX],
+    out: &mut BytesMut,
+) -> Result<()> {
+    let [first, rest @ ..] = segments;
+    let onwire: usize = segments.iter().map(|s| padded(s.len())).sum();
+    out.reserve(onwire + super::PREAMBLE_BYTES + INLINE_BYTES + SECURE_EPILOGUE_BYTES + 3 * TAG_BYTES);
+
+    let start = out.len();
+    let (inline, beyond) = first.split_at(first.len().min(INLINE_BYTES));
+    out.put_slice(&preamble.encode());
+    out.put_slice(inline);
+    out.put_bytes(0, INLINE_BYTES - inline.len());
+    cipher.seal(out, start)?;
+
+    if !beyond.is_empty() {
+        let start = out.len();
+        put_padded(out, beyond);
+        cipher.seal(out, start)?;
+    }
+    if preamble.segment_count == 1 {
+        return Ok(());
+    }
+    let start = out.len();
+    for segment in rest {
+        put_padded(out, segment);
+    }
+    out.put_u8(late_status::COMPLETE);
+    out.put_bytes(0, SECURE_EPILOGUE_BYTES - 1);
+    cipher.seal(out, start)
+}
+
+fn put_padded(out: &mut BytesMut, bytes: &[u8]) {
+    out.put_slice(bytes);
+    out.put_bytes(0, padded(bytes.len()) - bytes.len());
+}

@@ -1,0 +1,24 @@
+//! Signatures are exchanged.
+
+use super::{Authenticated, Ident};
+use crate::Result;
+use crate::auth::AuthKeys;
+use crate::frame::Frame;
+use crate::handshake::signature::Expected;
+use crate::handshake::{Context, Phase, Step, Wire};
+
+pub(crate) struct Signature {
+    authenticated: Authenticated,
+    expected: Expected,
+}
+
+impl Signature {
+    pub fn enter(authenticated: Authenticated, keys: &AuthKeys, wire: &mut Wire) -> Result<Self> {
+        Ok(Signature { authenticated, expected: Expected::enter(wire, keys)? })
+    }
+
+    pub fn step(self, frame: &Frame, ctx: &mut Context<'_>) -> Result<Step> {
+        self.expected.check(frame, ctx)?;
+        Ok(Step::Next(Phase::ServerIdent(Ident::enter(self.authenticated))))
+    }
+}

@@ -1,0 +1,86 @@
+//! Both halves of the frame layer and the record of what was sent until the signature.
+
+use crate::auth::{AuthKeys, con_mode};
+use crate::crypto::ciphers;
+use crate::frame::control::{self, Control};
+use crate::frame::{FrameReader, FrameWriter, SEGMENTS_MAX, Tag};
+use crate::transmit::Transmit;
+use crate::{Limits, Misbehaved, Result};
+use bytes::Bytes;
+
+pub(crate) struct Wire {
+    pub reader: FrameReader,
+    writer: FrameWriter,
+    pub out: Transmit,
+    sent: Option<Vec<u8>>,
+    pub limits: Limits,
+}
+
+impl Wire {
+    pub fn new(limits: Limits) -> Self {
+        Wire {
+            reader: FrameReader::default(),
+            writer: FrameWriter::default(),
+            out: Transmit::default(),
+            sent: Some(Vec::new()),
+            limits,
+        }
+    }
+
+    /// Sends bytes that are not a frame (the banner).
+    pub fn put_raw(&mut self, bytes: &[u8]) {
+        if let Some(sent) = &mut self.sent {
+            sent.extend_from_slice(bytes);
+        }
+        self.out.put(bytes);
+    }
+
+    /// Sends a control frame.
+    pub fn send<C: Control>(&mut self, control: &C) -> Result<()> {
+        let payload = control::encode(control);
+        let segments = [payload, Bytes::new(), Bytes::new(), Bytes::new()];
+        let Some(sent) = &mut self.sent else {
+            return self.writer.put(C::TAG, &segments, &mut self.out);
+        };
+        let mut frame = Transmit::default();
+        self.writer.put(C::TAG, &segments, &mut frame)?;
+        let frame = frame.take();
+        sent.extend_from_slice(&frame);
+        self.out.put(&frame);
+        Ok(())
+    }
+
+    /// Sends a message frame.
+    pub fn send_message(&mut self, segments: &[Bytes; SEGMENTS_MAX]) -> Result<()> {
+        self.writer.put(Tag::Message, segments, &mut self.out)
+    }
+
+    /// Everything sent so far, and no more recording.
+    pub fn take_sent(&mut self) -> Vec<u8> {
+        self.sent.take().unwrap_or_default()
+    }
+
+    /// Bounds what a handshake may take.
+    pub fn check_handshake(&self) -> Result<()> {
+        let bytes_max = self.limits.handshake_bytes_max;
+        let sent = self.sent.as_ref().map_or(0, Vec::len);
+        if self.reader.recorded().max(sent) > bytes_max {
+            return Err(Misbehaved::HandshakeTooLarge { bytes_max }.into());
+        }
+        Ok(())
+    }
+
+    /// From now on both directions are protected as `mode` asks for.
+    pub fn protect(&mut self, mode: u32, keys: &AuthKeys, acceptor: bool) -> Result<()> {
+        match mode {
+            con_mode::CRC => Ok(()),
+            con_mode::SECURE => {
+                let (rx, tx) = ciphers(&keys.connection_secret, acceptor)?;
+                self.reader.secure(rx);
+                self.writer.secure(tx);
+                Ok(())
+            }
+            other => Err(Misbehaved::ConMode(other).into()),
+        }
+    }
+}
