@@ -46,6 +46,8 @@ const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 /// `sizeof(sockaddr_storage)`.
 const LEGACY_SOCKADDR_BYTES: usize = 128;
+/// An address without family takes the room of the largest one, `sockaddr_in6`.
+const UNSPEC_SOCKADDR_BYTES: usize = 28;
 
 impl EntityAddr {
     #[must_use]
@@ -64,7 +66,7 @@ impl EntityAddr {
     pub fn legacy_str(&self) -> String {
         match self.sock {
             Some(sock) => format!("{sock}/{}", self.nonce),
-            None => format!(":/{}", self.nonce),
+            None => format!("(unrecognized address family 0)/{}", self.nonce),
         }
     }
 
@@ -150,8 +152,9 @@ impl Encode for EntityAddr {
             w.u32(if any_for_old_peer { AddrType::LEGACY.0 } else { self.kind.0 });
             w.u32(self.nonce);
             w.sized(|w| {
-                if let Some(sock) = &self.sock {
-                    Self::put_sockaddr(sock, w, false);
+                match &self.sock {
+                    Some(sock) => Self::put_sockaddr(sock, w, false),
+                    None => w.zeros(UNSPEC_SOCKADDR_BYTES),
                 }
             });
         });
@@ -308,6 +311,12 @@ mod tests {
         let expect =
             b"\x01\x01\x01\x1c\0\0\0\x02\0\0\0\x07\0\0\0\x10\0\0\0\x02\0\x1a\x90\x7f\0\0\x01\0\0\0\0\0\0\0\0";
         assert_eq!(&addr.to_bytes(Features::ALL)[..], expect);
+    }
+
+    #[test]
+    fn what_ceph_encoded_is_written_back_byte_for_byte() {
+        crate::corpus::round_trips_newest::<EntityAddr>("entity_addr_t");
+        crate::corpus::round_trips_newest::<EntityAddrVec>("entity_addrvec_t");
     }
 
     #[test]

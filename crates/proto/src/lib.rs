@@ -4,10 +4,15 @@
 //! depends on the table (dispatch, tests over all messages) is derived from it.
 
 pub mod addr;
+#[cfg(test)]
+pub(crate) mod corpus;
 pub mod entity;
 pub mod features;
 pub mod fsid;
 pub mod message;
+pub mod mgr_map;
+pub mod mon_feature;
+pub mod mon_map;
 pub mod msgs;
 pub mod release;
 pub mod time;
@@ -16,5 +21,7 @@ pub use addr::{AddrType, EntityAddr, EntityAddrVec};
 pub use entity::{AuthEntity, EntityName, EntityType};
 pub use fsid::Fsid;
 pub use message::{Message, MessageHeader, Payload, RawMessage};
+pub use mgr_map::MgrMap;
+pub use mon_map::MonMap;
 pub use release::{Dump, Dumped, Release};
 pub use time::UTime;

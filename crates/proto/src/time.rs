@@ -58,6 +58,15 @@ impl UTime {
     }
 }
 
+impl UTime {
+    /// The same point in time as upstream's `gmtime` prints it: `2026-11-23T10:11:12.345678Z`.
+    #[must_use]
+    pub fn gmtime(self) -> String {
+        let text = self.to_string();
+        text.strip_suffix("+0000").map(|t| format!("{t}Z")).unwrap_or(text)
+    }
+}
+
 impl From<Duration> for UTime {
     fn from(d: Duration) -> Self {
         UTime { sec: u32::try_from(d.as_secs()).unwrap_or(u32::MAX), nsec: d.subsec_nanos() }
