@@ -151,11 +151,9 @@ impl Encode for EntityAddr {
             let any_for_old_peer = self.kind == AddrType::ANY && !features.has(features::SERVER_NAUTILUS);
             w.u32(if any_for_old_peer { AddrType::LEGACY.0 } else { self.kind.0 });
             w.u32(self.nonce);
-            w.sized(|w| {
-                match &self.sock {
-                    Some(sock) => Self::put_sockaddr(sock, w, false),
-                    None => w.zeros(UNSPEC_SOCKADDR_BYTES),
-                }
+            w.sized(|w| match &self.sock {
+                Some(sock) => Self::put_sockaddr(sock, w, false),
+                None => w.zeros(UNSPEC_SOCKADDR_BYTES),
             });
         });
     }

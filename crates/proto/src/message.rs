@@ -38,6 +38,16 @@ pub struct RawMessage {
 }
 
 impl RawMessage {
+    /// The version of the payload's encoding; refused when it is before `oldest`.
+    pub fn since(&self, oldest: u8, name: &'static str) -> Result<u16> {
+        if self.header.version >= u16::from(oldest) {
+            return Ok(self.header.version);
+        }
+        // Below `oldest`, so it fits.
+        let version = self.header.version.min(255) as u8;
+        Err(self.front_reader(name).error(axon_denc::Fault::TooOld { version, oldest }))
+    }
+
     /// A reader over the front section whose errors name the message.
     #[must_use]
     pub fn front_reader(&self, name: &'static str) -> Reader<'_> {
@@ -77,6 +87,12 @@ pub trait Payload: Sized {
     /// Reads the sections. `raw.header.version` says which form they have.
     fn decode(raw: &RawMessage) -> Result<Self>;
 
+    /// Values for the test over the whole table: each form that the encoder has.
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        Vec::new()
+    }
+
     /// The message as the connection sends it.
     fn to_raw(&self, features: Features) -> RawMessage {
         let mut out = Parts {
@@ -96,7 +112,8 @@ pub trait Payload: Sized {
                 kind: Self::TYPE,
                 priority: out.priority,
                 version: out.version,
-                compat_version: out.compat_version,
+                // A sender that names no compat is readable by its own version only (`Message::encode`).
+                compat_version: if out.compat_version == 0 { out.version } else { out.compat_version },
             },
             front: out.front.into_bytes(),
             middle: out.middle,
@@ -104,6 +121,35 @@ pub trait Payload: Sized {
         }
     }
 }
+
+/// Implements [`Payload`] for a message whose front section is its fields in order, in one version.
+/// `payload_fields!(MGetConfig = 63, version 1; name, host, device_class; samples [MGetConfig { .. }]);`
+macro_rules! payload_fields {
+    ($name:ident = $type:literal, version $version:literal; $($field:ident),*; samples [$($sample:expr),* $(,)?]) => {
+        impl $crate::message::Payload for $name {
+            const TYPE: u16 = $type;
+            const NAME: &'static str = stringify!($name);
+            const VERSION: u16 = $version;
+            // Upstream's "not readable by older ones": a sender that names no compat sends the version.
+            const COMPAT: u16 = $version;
+
+            fn encode(&self, out: &mut $crate::message::Parts, features: axon_denc::Features) {
+                $( out.front.value(&self.$field, features); )*
+            }
+
+            fn decode(raw: &$crate::message::RawMessage) -> axon_denc::Result<Self> {
+                let mut r = raw.front_reader(Self::NAME);
+                Ok($name { $( $field: r.value()? ),* })
+            }
+
+            #[cfg(test)]
+            fn samples() -> Vec<Self> {
+                vec![$($sample),*]
+            }
+        }
+    };
+}
+pub(crate) use payload_fields;
 
 macro_rules! message_table {
     ($($(#[$doc:meta])* $name:ident in $file:ident;)*) => {
@@ -141,6 +187,15 @@ macro_rules! message_table {
                 }
             }
 
+            /// A value of each message and each of its forms.
+            #[cfg(test)]
+            fn samples() -> Vec<(&'static str, Vec<Message>)> {
+                vec![$( (
+                    msgs::$file::$name::NAME,
+                    msgs::$file::$name::samples().into_iter().map(Message::from).collect(),
+                ), )*]
+            }
+
             /// Upstream's name, or `unknown`.
             #[must_use]
             pub fn name(&self) -> &'static str {
@@ -169,11 +224,24 @@ message_table! {
     MAuthReply in auth_reply;
     MCommand in command;
     MCommandReply in command_reply;
+    MConfig in config;
+    MGetConfig in get_config;
+    MKVData in kv_data;
+    MLogAck in log_ack;
+    MMgrBeacon in mgr_beacon;
+    MMgrClose in mgr_close;
+    MMgrCommand in mgr_command;
+    MMgrCommandReply in mgr_command_reply;
+    MMgrDigest in mgr_digest;
+    MMgrMap in mgr_map;
+    MMgrOpen in mgr_open;
+    MMgrUpdate in mgr_update;
     MMonCommand in mon_command;
     MMonCommandAck in mon_command_ack;
     MMonGetMap in mon_get_map;
     MMonGetVersion in mon_get_version;
     MMonGetVersionReply in mon_get_version_reply;
+    MMonMap in mon_map;
     MMonSubscribe in mon_subscribe;
     MMonSubscribeAck in mon_subscribe_ack;
     MPing in ping;
@@ -191,6 +259,39 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(Message::decode(raw.clone()).unwrap().to_raw(Features::ALL), raw);
+    }
+
+    /// Headers, middle and data sections round trip with the rest; only the front section carries lengths that a
+    /// truncation can hit.
+    #[test]
+    fn every_message_round_trips_and_refuses_every_truncation_of_its_front() {
+        for (name, samples) in Message::samples() {
+            for sample in samples {
+                for features in [Features(crate::features::SUPPORTED), Features::ALL] {
+                    let raw = sample.to_raw(features);
+                    assert_eq!(Message::decode(raw.clone()).unwrap(), sample, "{name}");
+                    for len in 0..raw.front.len() {
+                        let short = RawMessage { front: raw.front.slice(..len), ..raw.clone() };
+                        assert!(
+                            Message::decode(short).is_err(),
+                            "{name}: {len} of {} bytes",
+                            raw.front.len()
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_compat_than_known_is_refused() {
+        for (name, samples) in Message::samples() {
+            for sample in samples {
+                let mut raw = sample.to_raw(Features::ALL);
+                raw.header.compat_version = 250;
+                assert!(Message::decode(raw).is_err(), "{name}");
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod standby;
 
 pub use module::{ModuleInfo, ModuleOption, OptionLevel, OptionType};
 pub use standby::StandbyInfo;
-pub(crate) use standby::module_names;
+pub(crate) use standby::module_names; // MMgrBeacon
 
 use crate::release::Release;
 use crate::{EntityAddrVec, UTime};
