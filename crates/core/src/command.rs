@@ -139,6 +139,9 @@ pub enum CommandError {
     /// The deadline passed; whether it ran is not known when `sent`.
     #[error("no answer within {secs} s{}", if *.sent { "; whether it ran is not known" } else { "" })]
     Deadline { secs: u64, sent: bool },
+    /// The session ended after the command was sent, and sending it again could run it twice.
+    #[error("the session to {target} was lost; whether the command ran is not known")]
+    Lost { target: String },
     /// The daemon's output is not what the caller needs.
     #[error("unexpected output: {0}")]
     BadOutput(String),
@@ -151,6 +154,7 @@ impl CommandError {
         match self {
             CommandError::Daemon { errno, .. } | CommandError::Unreachable { errno, .. } => *errno,
             CommandError::Deadline { .. } => 110,
+            CommandError::Lost { .. } => 104,
             CommandError::BadOutput(_) => 22,
         }
     }
