@@ -9,12 +9,15 @@ pub(crate) mod corpus;
 pub mod entity;
 pub mod features;
 pub mod fsid;
+pub mod health;
 pub mod message;
 pub mod mgr_map;
 pub mod mon_command_desc;
 pub mod mon_feature;
 pub mod mon_map;
 pub mod msgs;
+pub mod pg;
+pub mod pg_map_digest;
 pub mod release;
 pub mod time;
 

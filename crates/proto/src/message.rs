@@ -244,6 +244,10 @@ message_table! {
     MMonMap in mon_map;
     MMonSubscribe in mon_subscribe;
     MMonSubscribeAck in mon_subscribe_ack;
+    MMonMgrReport in mon_mgr_report;
+    MOSDForceRecovery in osd_force_recovery;
+    MOSDScrub2 in osd_scrub2;
+    MPGStats in pg_stats;
     MPing in ping;
 }
 

@@ -1,0 +1,328 @@
+//! `osd_stat_t` (`src/osd/osd_types.{h,cc}`, version 14, compat 2; oldest read 14, Pacific's) and what is in it:
+//! `objectstore_perf_stat_t` (2; 1 for a peer without `OS_PERF_STAT_NS`) and the heartbeat times.
+
+use super::{Pow2Hist, StoreStatfs};
+use crate::features;
+use axon_denc::{Decode, Encode, Features, Reader, Result, Writer};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// `objectstore_perf_stat_t`: the object store's latencies in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PerfStat {
+    pub commit_latency_ns: u64,
+    pub apply_latency_ns: u64,
+}
+
+const NS_PER_MS: u64 = 1_000_000;
+
+impl Encode for PerfStat {
+    fn encode(&self, w: &mut Writer, features: Features) {
+        let ms = |ns: u64| u32::try_from(ns / NS_PER_MS).unwrap_or(u32::MAX);
+        if features.has(features::OS_PERF_STAT_NS) {
+            w.envelope(2, 2, |w| {
+                w.u64(self.commit_latency_ns);
+                w.u64(self.apply_latency_ns);
+            });
+        } else {
+            w.envelope(1, 1, |w| {
+                w.u32(ms(self.commit_latency_ns));
+                w.u32(ms(self.apply_latency_ns));
+            });
+        }
+    }
+}
+impl Decode for PerfStat {
+    const BYTES_MIN: usize = 6;
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let (version, mut r) = r.envelope(2, "objectstore_perf_stat_t")?;
+        if version >= 2 {
+            return Ok(PerfStat { commit_latency_ns: r.u64()?, apply_latency_ns: r.u64()? });
+        }
+        let (commit, apply) = (r.u32()?, r.u32()?);
+        Ok(PerfStat {
+            commit_latency_ns: u64::from(commit) * NS_PER_MS,
+            apply_latency_ns: u64::from(apply) * NS_PER_MS,
+        })
+    }
+}
+
+impl PerfStat {
+    fn combine(&mut self, o: &Self, with: fn(u64, u64) -> u64) {
+        self.commit_latency_ns = with(self.commit_latency_ns, o.commit_latency_ns);
+        self.apply_latency_ns = with(self.apply_latency_ns, o.apply_latency_ns);
+    }
+
+    /// `objectstore_perf_stat_t::dump`.
+    #[must_use]
+    pub fn dump(&self) -> Value {
+        json!({
+            "commit_latency_ms": self.commit_latency_ns as f64 / NS_PER_MS as f64,
+            "apply_latency_ms": self.apply_latency_ns as f64 / NS_PER_MS as f64,
+            "commit_latency_ns": self.commit_latency_ns,
+            "apply_latency_ns": self.apply_latency_ns,
+        })
+    }
+}
+
+/// `osd_stat_t::Interfaces`: times of pings to one peer in microseconds over 1, 5 and 15 minutes. A `front` average of 0
+/// means that there is no second network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HbInterfaces {
+    /// Seconds since the epoch.
+    pub last_update: u32,
+    pub back_pingtime: [u32; 3],
+    pub back_min: [u32; 3],
+    pub back_max: [u32; 3],
+    pub back_last: u32,
+    pub front_pingtime: [u32; 3],
+    pub front_min: [u32; 3],
+    pub front_max: [u32; 3],
+    pub front_last: u32,
+}
+
+/// Three averages in a row.
+#[derive(Clone, Copy)]
+struct Three([u32; 3]);
+impl Encode for Three {
+    fn encode(&self, w: &mut Writer, _: Features) {
+        self.0.iter().for_each(|time| w.u32(*time));
+    }
+}
+impl Decode for Three {
+    const BYTES_MIN: usize = 12;
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        Ok(Three([r.u32()?, r.u32()?, r.u32()?]))
+    }
+}
+
+impl Encode for HbInterfaces {
+    fn encode(&self, w: &mut Writer, features: Features) {
+        w.u32(self.last_update);
+        for three in [self.back_pingtime, self.back_min, self.back_max] {
+            w.value(&Three(three), features);
+        }
+        w.u32(self.back_last);
+        for three in [self.front_pingtime, self.front_min, self.front_max] {
+            w.value(&Three(three), features);
+        }
+        w.u32(self.front_last);
+    }
+}
+impl Decode for HbInterfaces {
+    const BYTES_MIN: usize = 84;
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        Ok(HbInterfaces {
+            last_update: r.u32()?,
+            back_pingtime: r.value::<Three>()?.0,
+            back_min: r.value::<Three>()?.0,
+            back_max: r.value::<Three>()?.0,
+            back_last: r.u32()?,
+            front_pingtime: r.value::<Three>()?.0,
+            front_min: r.value::<Three>()?.0,
+            front_max: r.value::<Three>()?.0,
+            front_last: r.u32()?,
+        })
+    }
+}
+
+/// `osd_stat_t`: what an OSD says about itself; also the sum over OSDs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OsdStat {
+    pub statfs: StoreStatfs,
+    pub hb_peers: Vec<i32>,
+    pub snap_trim_queue_len: i32,
+    pub num_snap_trimming: i32,
+    pub num_shards_repaired: u64,
+    pub op_queue_age_hist: Pow2Hist,
+    pub os_perf_stat: PerfStat,
+    /// By OSD (-1 in an OSD's own report): alert name and message.
+    pub os_alerts: BTreeMap<i32, BTreeMap<String, String>>,
+    /// Epoch of the OSD map in which the OSD came up.
+    pub up_from: u32,
+    pub seq: u64,
+    pub num_pgs: u32,
+    /// How many OSDs are in the sum.
+    pub num_osds: u32,
+    /// How many of them account for each pool's bytes.
+    pub num_per_pool_osds: u32,
+    pub num_per_pool_omap_osds: u32,
+    pub hb_pingtime: BTreeMap<i32, HbInterfaces>,
+}
+
+impl Encode for OsdStat {
+    fn encode(&self, w: &mut Writer, features: Features) {
+        w.envelope(14, 2, |w| {
+            w.i64(self.statfs.kb());
+            w.i64(self.statfs.kb_used_raw());
+            w.i64(self.statfs.kb_avail());
+            w.i32(self.snap_trim_queue_len);
+            w.i32(self.num_snap_trimming);
+            w.value(&self.hb_peers, features);
+            // Peers outside the heartbeat set, gone since Luminous.
+            w.u32(0);
+            w.value(&self.op_queue_age_hist, features);
+            w.value(&self.os_perf_stat, features);
+            w.u32(self.up_from);
+            w.u64(self.seq);
+            w.u32(self.num_pgs);
+            w.i64(self.statfs.kb_used_data());
+            w.i64(self.statfs.kb_used_omap());
+            w.i64(self.statfs.kb_used_meta());
+            w.value(&self.statfs, features);
+            w.value(&self.os_alerts, features);
+            w.u64(self.num_shards_repaired);
+            w.u32(self.num_osds);
+            w.u32(self.num_per_pool_osds);
+            w.u32(self.num_per_pool_omap_osds);
+            w.value(&self.hb_pingtime, features);
+        });
+    }
+}
+impl Decode for OsdStat {
+    const BYTES_MIN: usize = 6;
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let (_, mut r) = r.envelope_since(14, 14, "osd_stat_t")?;
+        let mut stat = OsdStat::default();
+        r.skip(3 * 8)?;
+        stat.snap_trim_queue_len = r.i32()?;
+        stat.num_snap_trimming = r.i32()?;
+        stat.hb_peers = r.value()?;
+        let _hb_out: Vec<i32> = r.value()?;
+        stat.op_queue_age_hist = r.value()?;
+        stat.os_perf_stat = r.value()?;
+        stat.up_from = r.u32()?;
+        stat.seq = r.u64()?;
+        stat.num_pgs = r.u32()?;
+        r.skip(3 * 8)?;
+        stat.statfs = r.value()?;
+        stat.os_alerts = r.value()?;
+        stat.num_shards_repaired = r.u64()?;
+        stat.num_osds = r.u32()?;
+        stat.num_per_pool_osds = r.u32()?;
+        stat.num_per_pool_omap_osds = r.u32()?;
+        stat.hb_pingtime = r.value()?;
+        Ok(stat)
+    }
+}
+
+impl OsdStat {
+    /// Adds an OSD's report to a sum.
+    pub fn add(&mut self, o: &Self) {
+        self.statfs.add(&o.statfs);
+        self.snap_trim_queue_len = self.snap_trim_queue_len.wrapping_add(o.snap_trim_queue_len);
+        self.num_snap_trimming = self.num_snap_trimming.wrapping_add(o.num_snap_trimming);
+        self.num_shards_repaired = self.num_shards_repaired.wrapping_add(o.num_shards_repaired);
+        self.op_queue_age_hist.add(&o.op_queue_age_hist);
+        self.os_perf_stat.combine(&o.os_perf_stat, u64::wrapping_add);
+        self.num_pgs = self.num_pgs.wrapping_add(o.num_pgs);
+        self.num_osds = self.num_osds.wrapping_add(o.num_osds);
+        self.num_per_pool_osds = self.num_per_pool_osds.wrapping_add(o.num_per_pool_osds);
+        self.num_per_pool_omap_osds = self.num_per_pool_omap_osds.wrapping_add(o.num_per_pool_omap_osds);
+        for (osd, alerts) in &o.os_alerts {
+            let target = self.os_alerts.entry(*osd).or_default();
+            for (name, message) in alerts {
+                target.entry(name.clone()).or_insert_with(|| message.clone());
+            }
+        }
+    }
+
+    /// Takes an OSD's report, as it was added, out of a sum.
+    pub fn sub(&mut self, o: &Self) {
+        self.statfs.sub(&o.statfs);
+        self.snap_trim_queue_len = self.snap_trim_queue_len.wrapping_sub(o.snap_trim_queue_len);
+        self.num_snap_trimming = self.num_snap_trimming.wrapping_sub(o.num_snap_trimming);
+        self.num_shards_repaired = self.num_shards_repaired.wrapping_sub(o.num_shards_repaired);
+        self.op_queue_age_hist.sub(&o.op_queue_age_hist);
+        self.os_perf_stat.combine(&o.os_perf_stat, u64::wrapping_sub);
+        self.num_pgs = self.num_pgs.wrapping_sub(o.num_pgs);
+        self.num_osds = self.num_osds.wrapping_sub(o.num_osds);
+        self.num_per_pool_osds = self.num_per_pool_osds.wrapping_sub(o.num_per_pool_osds);
+        self.num_per_pool_omap_osds = self.num_per_pool_omap_osds.wrapping_sub(o.num_per_pool_omap_osds);
+        for (osd, alerts) in &o.os_alerts {
+            let Some(target) = self.os_alerts.get_mut(osd) else { continue };
+            target.retain(|name, _| !alerts.contains_key(name));
+            if target.is_empty() {
+                self.os_alerts.remove(osd);
+            }
+        }
+    }
+
+    /// `osd_stat_t::dump`; `with_net` adds the heartbeat times.
+    #[must_use]
+    pub fn dump(&self, with_net: bool) -> Map<String, Value> {
+        let statfs = &self.statfs;
+        let alerts = self.os_alerts.iter().flat_map(|(osd, alerts)| {
+            alerts.iter().map(move |(name, message)| format!(" osd: {osd} {name}:{message}"))
+        });
+        let alerts: Vec<String> = alerts.collect();
+        let mut out = Map::new();
+        let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
+        put("up_from", self.up_from.into());
+        put("seq", self.seq.into());
+        put("num_pgs", self.num_pgs.into());
+        put("num_osds", self.num_osds.into());
+        put("num_per_pool_osds", self.num_per_pool_osds.into());
+        put("num_per_pool_omap_osds", self.num_per_pool_omap_osds.into());
+        put("kb", statfs.kb().into());
+        put("kb_used", statfs.kb_used_raw().into());
+        put("kb_used_data", statfs.kb_used_data().into());
+        put("kb_used_omap", statfs.kb_used_omap().into());
+        put("kb_used_meta", statfs.kb_used_meta().into());
+        put("kb_avail", statfs.kb_avail().into());
+        put("statfs", json!(statfs));
+        put("hb_peers", json!(self.hb_peers));
+        put("snap_trim_queue_len", self.snap_trim_queue_len.into());
+        put("num_snap_trimming", self.num_snap_trimming.into());
+        put("num_shards_repaired", self.num_shards_repaired.into());
+        put("op_queue_age_hist", json!(self.op_queue_age_hist));
+        put("perf_stat", self.os_perf_stat.dump());
+        put("alerts", json!(alerts));
+        if with_net {
+            let times: Vec<Value> = self.hb_pingtime.iter().map(|(osd, times)| times.dump(*osd)).collect();
+            put("network_ping_times", times.into());
+        }
+        out
+    }
+}
+
+impl HbInterfaces {
+    /// An entry of `osd_stat_t::dump_ping_time`.
+    #[must_use]
+    pub fn dump(&self, osd: i32) -> Value {
+        let mut interfaces =
+            vec![interface("back", [self.back_pingtime, self.back_min, self.back_max], self.back_last)];
+        if self.front_pingtime.first().is_some_and(|average| *average != 0) {
+            let times = [self.front_pingtime, self.front_min, self.front_max];
+            interfaces.push(interface("front", times, self.front_last));
+        }
+        json!({ "osd": osd, "last update": ctime(self.last_update), "interfaces": interfaces })
+    }
+}
+
+fn ms(us: u32) -> f64 {
+    f64::from(us) / 1000.0
+}
+
+fn interface(name: &str, [average, min, max]: [[u32; 3]; 3], last: u32) -> Value {
+    let three =
+        |[one, five, fifteen]: [u32; 3]| json!({ "1min": ms(one), "5min": ms(five), "15min": ms(fifteen) });
+    json!({
+        "interface": name,
+        "average": three(average),
+        "min": three(min),
+        "max": three(max),
+        "last": ms(last),
+    })
+}
+
+/// C's `ctime` in UTC without the newline: `Mon Nov 23 23:48:45 2026`.
+fn ctime(secs: u32) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (year, month, day, hour, min, sec) = crate::UTime { sec: secs, nsec: 0 }.civil();
+    let weekday = DAYS.get((secs / 86_400 % 7) as usize).copied().unwrap_or_default();
+    let month = MONTHS.get(month.saturating_sub(1) as usize).copied().unwrap_or_default();
+    format!("{weekday} {month} {day:2} {hour:02}:{min:02}:{sec:02} {year}")
+}
