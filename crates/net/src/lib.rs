@@ -1,4 +1,8 @@
 //! The runtime side of the wire: connections, the monitors' session, the clients of OSDs and MDSs. The only crate with
 //! sockets.
 
+pub mod connection;
+mod error;
 pub mod mon;
+
+pub use error::{Error, Result};
