@@ -5,6 +5,7 @@ pub mod caps;
 pub mod cluster;
 pub mod command;
 pub mod config;
+pub mod daemons;
 pub mod kv;
 pub mod lifecycle;
 pub mod state;
