@@ -16,6 +16,7 @@ pub mod mon_command_desc;
 pub mod mon_feature;
 pub mod mon_map;
 pub mod msgs;
+pub mod perf_metric;
 pub mod pg;
 pub mod pg_map_digest;
 pub mod release;

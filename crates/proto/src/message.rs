@@ -235,6 +235,7 @@ message_table! {
     MMgrDigest in mgr_digest;
     MMgrMap in mgr_map;
     MMgrOpen in mgr_open;
+    MMgrReport in mgr_report;
     MMgrUpdate in mgr_update;
     MMonCommand in mon_command;
     MMonCommandAck in mon_command_ack;

@@ -15,6 +15,7 @@ pub mod mgr_command_reply;
 pub mod mgr_digest;
 pub mod mgr_map;
 pub mod mgr_open;
+pub mod mgr_report;
 pub mod mgr_update;
 pub mod mon_command;
 pub mod mon_command_ack;

@@ -78,4 +78,19 @@ impl Payload for MMonMgrReport {
             digest: Reader::named(&raw.data, "PGMapDigest").value()?,
         })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        use crate::health::HealthStatus;
+        let mut report = MMonMgrReport {
+            service_map: Bytes::from_static(b"map"),
+            progress_events: [("id".to_owned(), ProgressEvent { progress: 0.5, ..Default::default() })]
+                .into(),
+            gid: 7,
+            ..Default::default()
+        };
+        report.health_checks.add("PG_DEGRADED", HealthStatus::WARN, "Degraded", 3);
+        report.digest.num_pg = 5;
+        vec![report]
+    }
 }

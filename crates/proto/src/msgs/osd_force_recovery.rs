@@ -37,4 +37,14 @@ impl Payload for MOSDForceRecovery {
         let mut r = raw.front_reader(Self::NAME);
         Ok(MOSDForceRecovery { fsid: r.value()?, forced_pgs: r.value()?, options: r.u8()? })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        let pgs = vec![Spg { pgid: crate::pg::Pg::new(2, 7), shard: 1 }];
+        vec![MOSDForceRecovery {
+            forced_pgs: pgs,
+            options: Self::BACKFILL | Self::CANCEL,
+            ..Default::default()
+        }]
+    }
 }

@@ -40,4 +40,10 @@ impl Payload for MOSDScrub2 {
             deep: r.bool()?,
         })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        let pgs = vec![Spg::from(crate::pg::Pg::new(2, 7))];
+        vec![MOSDScrub2 { epoch: 3, scrub_pgs: pgs, deep: true, ..Default::default() }]
+    }
 }

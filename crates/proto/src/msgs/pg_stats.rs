@@ -50,6 +50,19 @@ impl Payload for MPGStats {
         let pool_stat = if raw.header.version >= 2 { r.value()? } else { BTreeMap::new() };
         Ok(MPGStats { fsid, osd_stat, pg_stat, epoch, pool_stat })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        use crate::pg::PgState;
+        let stat = PgStat { state: PgState::ACTIVE, up: vec![1, 2], reported_seq: 9, ..PgStat::unreported() };
+        vec![MPGStats {
+            osd_stat: OsdStat { num_osds: 1, num_pgs: 1, ..Default::default() },
+            pg_stat: [(Pg::new(2, 7), stat)].into(),
+            pool_stat: [(2, StoreStatfs { allocated: 5, ..Default::default() })].into(),
+            epoch: 12,
+            ..Default::default()
+        }]
+    }
 }
 
 #[cfg(test)]
