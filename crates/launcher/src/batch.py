@@ -40,28 +40,32 @@ def rbd_image(cluster, op):
 
 
 def empty_osds(cluster, op):
-    """`osd new` without data behind it, placed below a CRUSH root of their own so that no PG looks for them."""
+    """OSDs without data behind them, placed below a CRUSH root of their own so that no PG looks for them.
+
+    `osd create`, not `osd new`: the latter forces a map epoch each, and 10,000 epochs of a big map fill the
+    monitor's and every OSD's disk. Commands that wait at the same time here share an epoch.
+    """
     root, per_host = op["root"], op["per_host"]
 
-    def one(n):
-        new = mon(cluster, {"prefix": "osd new", "uuid": str(uuid.uuid4()), "format": "json"}, b"{}")
-        if new["ret"] != 0:
-            return new
-        number = json.loads(new["out"])["osdid"]
-        place = {
-            "prefix": "osd crush create-or-move",
-            "id": number,
-            "weight": 1.0,
-            "args": ["host=empty%d" % (n // per_host), "root=" + root],
-        }
-        return mon(cluster, place)
+    def create(_):
+        return mon(cluster, {"prefix": "osd create", "uuid": str(uuid.uuid4()), "format": "json"})
+
+    def place(number):
+        args = ["host=empty%d" % (number // per_host), "root=" + root]
+        return mon(cluster, {"prefix": "osd crush create-or-move", "id": number, "weight": 1.0, "args": args})
+
+    def numbers(replies):
+        return [json.loads(r["out"])["osdid"] for r in replies]
 
     mon(cluster, {"prefix": "osd crush add-bucket", "name": root, "type": "root"})
-    # Commands that wait at the same time are committed in one Paxos round; one by one each pays a round.
     with concurrent.futures.ThreadPoolExecutor(op["threads"]) as pool:
-        replies = list(pool.map(one, range(op["count"])))
-    failed = [r for r in replies if r["ret"] != 0]
-    return failed[0] if failed else {"ret": 0, "out": str(len(replies)), "err": ""}
+        created = list(pool.map(create, range(op["count"])))
+        failed = [r for r in created if r["ret"] != 0]
+        if failed:
+            return failed[0]
+        placed = list(pool.map(place, numbers(created)))
+    failed = [r for r in placed if r["ret"] != 0]
+    return failed[0] if failed else {"ret": 0, "out": str(len(placed)), "err": ""}
 
 
 KINDS = {

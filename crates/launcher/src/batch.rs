@@ -22,7 +22,7 @@ pub enum Op {
     Put { pool: String, object: String, count: u32, size: u32 },
     /// Initialises a pool for RBD and makes one image of `size` bytes.
     RbdImage { pool: String, image: String, size: u64 },
-    /// `osd new` times `count`, placed below the CRUSH root `root`.
+    /// `count` OSDs that exist only in the maps, placed below the CRUSH root `root`.
     EmptyOsds { count: u32, root: String, per_host: u32, threads: u32 },
 }
 

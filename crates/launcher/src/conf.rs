@@ -81,6 +81,7 @@ mon allow pool size one = true
 mon warn on pool no redundancy = false
 mon data avail warn = 1
 mon data avail crit = 1
+mon osd down out interval = 86400
 ms async op threads = 2
 ";
 

@@ -88,9 +88,8 @@ impl Cluster {
 
     /// Adds `count` OSDs that exist only in the maps, below a CRUSH root of their own (`empty`).
     pub fn add_empty_osds(&self, count: u32) -> Result<()> {
-        // `osd new` and its placement are two commits; the whole call gets a second per ten OSDs and some.
         let timeout_secs = 120 + count / 10;
-        let op = Op::EmptyOsds { count, root: "empty".into(), per_host: 20, threads: 64 };
+        let op = Op::EmptyOsds { count, root: "empty".into(), per_host: 20, threads: 512 };
         self.batch_ok(&[op], timeout_secs).map(|_| ())
     }
 }
