@@ -1,6 +1,7 @@
 //! The runtime side of the wire: connections, the monitors' session, the clients of OSDs and MDSs. The only crate with
 //! sockets.
 
+pub mod auth;
 pub mod connection;
 mod error;
 pub mod mon;

@@ -1,0 +1,174 @@
+//! What all connections of one identity share (`MonClient::auth`, `rotating_secrets`): who we are, the tickets and global id of the
+//! current session, our service's rotating keys.
+//!
+//! Invariant: the lock is held for a computation only, never across a wait.
+
+use super::{OsRandom, denied, now};
+use axon_cephx::verifier::ServiceKeys;
+use axon_cephx::wire::RotatingSecrets;
+use axon_cephx::{Credentials, Principal, Reply};
+use axon_msgr::auth::AuthError;
+use axon_proto::{AuthEntity, EntityType, UTime};
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// One identity towards the cluster.
+#[derive(Debug)]
+pub struct AuthContext {
+    name: AuthEntity,
+    /// `None` where the cluster uses method `none` and we have no key.
+    principal: Option<Arc<Principal>>,
+    /// Services whose tickets we want, a bit each.
+    want: u32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    credentials: Option<Credentials>,
+    rotating: RotatingSecrets,
+    rotating_asked: UTime,
+    /// A client showed a ticket of a key that we lack.
+    rotating_missed: bool,
+}
+
+/// What a reply over the session changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    Tickets,
+    RotatingKeys,
+}
+
+impl AuthContext {
+    /// `want` is a mask of services; a manager wants mon, mds, osd and mgr.
+    #[must_use]
+    pub fn new(principal: Principal, want: u32) -> Arc<Self> {
+        let name = principal.name.clone();
+        let principal = Some(Arc::new(principal));
+        Arc::new(AuthContext { name, principal, want, state: Mutex::default() })
+    }
+
+    /// An identity without a key, for clusters that use method `none`.
+    #[must_use]
+    pub fn without_key(name: AuthEntity) -> Arc<Self> {
+        Arc::new(AuthContext { name, principal: None, want: 0, state: Mutex::default() })
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &AuthEntity {
+        &self.name
+    }
+
+    pub(super) fn principal(&self) -> Result<&Arc<Principal>, AuthError> {
+        let name = &self.name;
+        self.principal
+            .as_ref()
+            .ok_or_else(|| AuthError::denied(format!("the cluster asks for a key, {name} has no keyring")))
+    }
+
+    pub(super) fn want(&self) -> u32 {
+        self.want
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The global id of the session in use; 0 before the first login.
+    #[must_use]
+    pub fn global_id(&self) -> u64 {
+        self.state().credentials.as_ref().map_or(0, |c| c.global_id)
+    }
+
+    /// The session in use is now the one that this login opened.
+    pub fn adopt(&self, credentials: Credentials) {
+        self.state().credentials = Some(credentials);
+    }
+
+    /// Gives the global id up: the next login gets a new one.
+    pub fn forget(&self) {
+        self.state().credentials = None;
+    }
+
+    pub(super) fn credentials(&self) -> Option<Credentials> {
+        self.state().credentials.clone()
+    }
+
+    /// The service did not take our ticket: the next renewal asks for another.
+    pub(super) fn invalidate(&self, service: EntityType) {
+        if let Some(credentials) = &mut self.state().credentials {
+            credentials.tickets.invalidate(service);
+        }
+    }
+
+    /// The `MAuth` payload that renews our tickets, when some are due. To be asked every few seconds.
+    pub fn renewal_request(&self) -> Result<Option<Bytes>, AuthError> {
+        let (Some(principal), Some(credentials)) = (&self.principal, self.credentials()) else {
+            return Ok(None);
+        };
+        credentials.renewal_request(principal, self.want, now(), &mut OsRandom).map_err(|e| denied(&e))
+    }
+
+    /// The `MAuth` payload that asks for our service's rotating keys, when they are due (`_check_auth_rotating`): at most once
+    /// a second.
+    #[must_use]
+    pub fn rotating_request(&self) -> Option<Bytes> {
+        let has_keys = matches!(self.name.kind, EntityType::MGR | EntityType::OSD | EntityType::MDS);
+        let now = now();
+        let mut state = self.state();
+        let asked = state.rotating_asked;
+        let wait = asked <= now && now.to_duration() < asked.to_duration() + Duration::from_secs(1);
+        let due = state.rotating.stale(rotating_cutoff(now)) || state.rotating_missed;
+        if self.principal.is_none() || !has_keys || state.credentials.is_none() || wait || !due {
+            return None;
+        }
+        state.rotating_asked = now;
+        Some(Credentials::rotating_request())
+    }
+
+    /// Whether clients can be verified: rotating keys are there and in force.
+    #[must_use]
+    pub fn has_rotating_keys(&self) -> bool {
+        !self.state().rotating.stale(rotating_cutoff(now()))
+    }
+
+    /// The answer to one of the requests above: `result` and `result_bl` of `MAuthReply`.
+    pub fn handle_reply(&self, result: i32, payload: &[u8]) -> Result<Renewed, AuthError> {
+        if result < 0 {
+            let (name, errno) = (&self.name, result.saturating_neg());
+            return Err(AuthError { errno, why: format!("the monitor refuses new tickets for {name}") });
+        }
+        let principal = self.principal()?;
+        let mut state = self.state();
+        let Some(credentials) = &mut state.credentials else {
+            return Err(AuthError::denied("an answer about tickets came before the login"));
+        };
+        match credentials.handle_reply(principal, payload, now()).map_err(|e| denied(&e))? {
+            Reply::Tickets(_) => Ok(Renewed::Tickets),
+            Reply::Rotating(keys) => {
+                state.rotating = keys;
+                state.rotating_missed = false;
+                Ok(Renewed::RotatingKeys)
+            }
+        }
+    }
+
+    /// Runs `verify` with the keys that open tickets for us.
+    pub(super) fn with_service_keys<T>(
+        &self,
+        verify: impl FnOnce(ServiceKeys<'_>) -> axon_cephx::Result<T>,
+    ) -> axon_cephx::Result<T> {
+        let mut state = self.state();
+        let result = verify(ServiceKeys { service: self.name.kind, rotating: &state.rotating });
+        if let Err(axon_cephx::Error::UnknownServiceKey { .. }) = result {
+            state.rotating_missed = true;
+        }
+        result
+    }
+}
+
+/// Keys count as stale half a minute after the current one has expired, as upstream with its default lifetime of tickets.
+fn rotating_cutoff(now: UTime) -> UTime {
+    now.to_duration().saturating_sub(Duration::from_secs(30)).into()
+}

@@ -1,0 +1,68 @@
+//! Authentication as the protocol asks for it (`axon_msgr::auth`), done with `axon-cephx`. The clock and the random source of
+//! the operating system come in here.
+//!
+//! [`AuthContext`] is what all connections of one identity share; [`MonClientAuth`] logs in at a monitor,
+//! [`ServiceClientAuth`] shows a ticket to a daemon, [`CephxServerAuth`] verifies who connects to us. [`AuthPolicy`] says which
+//! methods and connection modes are allowed (`AuthRegistry`).
+
+mod context;
+mod mon;
+mod none;
+mod policy;
+mod server;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use context::{AuthContext, Renewed};
+pub use mon::{LoginSlot, MonClientAuth};
+pub use policy::{AuthPolicy, parse_methods, parse_modes};
+pub use server::CephxServerAuth;
+pub use service::ServiceClientAuth;
+
+use axon_cephx::Random;
+use axon_msgr::auth::{AuthError, AuthKeys, con_mode};
+use axon_proto::UTime;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::time::SystemTime;
+use zeroize::Zeroizing;
+
+/// The operating system's random source.
+struct OsRandom;
+
+impl Random for OsRandom {
+    fn fill(&mut self, out: &mut [u8]) {
+        // Without randomness there is no key to make; upstream throws here too.
+        getrandom::fill(out).expect("the operating system's random source works");
+    }
+}
+
+fn now() -> UTime {
+    SystemTime::now().into()
+}
+
+/// `AuthConnectionMeta::get_connection_secret_length`.
+fn connection_secret_bytes(mode: u32) -> usize {
+    if mode == con_mode::SECURE { 64 } else { 0 }
+}
+
+/// An error with its causes in one line, as the peer's refusal and the log show it.
+fn denied(e: &dyn Error) -> AuthError {
+    let mut why = e.to_string();
+    let mut cause = e.source();
+    while let Some(e) = cause {
+        let _ = write!(why, ": {e}");
+        cause = e.source();
+    }
+    AuthError::denied(why)
+}
+
+/// The keys of a connection; refuses SECURE mode without a secret to derive its keys from.
+fn keys(session_key: &[u8], secret: Zeroizing<Vec<u8>>, mode: u32) -> Result<AuthKeys, AuthError> {
+    if secret.len() < connection_secret_bytes(mode) {
+        let len = secret.len();
+        return Err(AuthError::denied(format!("SECURE mode was agreed, the peer's secret has {len} bytes")));
+    }
+    Ok(AuthKeys { session_key: Zeroizing::new(session_key.to_vec()), connection_secret: secret })
+}
