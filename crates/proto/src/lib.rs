@@ -8,6 +8,7 @@ pub mod addr;
 pub(crate) mod corpus;
 pub mod entity;
 pub mod features;
+pub mod fs_map;
 pub mod fsid;
 pub mod health;
 pub mod message;
@@ -24,6 +25,7 @@ pub mod time;
 
 pub use addr::{AddrType, EntityAddr, EntityAddrVec};
 pub use entity::{AuthEntity, EntityName, EntityType};
+pub use fs_map::FsMap;
 pub use fsid::Fsid;
 pub use message::{Message, MessageHeader, Payload, RawMessage};
 pub use mgr_map::MgrMap;

@@ -67,6 +67,16 @@ impl UTime {
     }
 }
 
+impl UTime {
+    /// The same point in time as 20.2 formats a `real_clock::time_point`: a colon before the fraction.
+    #[must_use]
+    pub fn real_clock(self) -> String {
+        let (year, month, day, hour, min, sec) = self.civil();
+        let usec = self.nsec / 1000;
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{min:02}:{sec:02}:{usec:06}+0000")
+    }
+}
+
 impl From<Duration> for UTime {
     fn from(d: Duration) -> Self {
         UTime { sec: u32::try_from(d.as_secs()).unwrap_or(u32::MAX), nsec: d.subsec_nanos() }

@@ -66,6 +66,13 @@ impl Cipher {
     }
 }
 
+/// An entry of a map as `encode_json` prints it.
+#[derive(Serialize)]
+struct Entry<'a> {
+    key: &'a str,
+    val: &'a str,
+}
+
 struct Mon<'a> {
     rank: usize,
     info: &'a MonInfo,
@@ -85,8 +92,9 @@ impl Serialize for Mon<'_> {
         out.serialize_field("priority", &info.priority)?;
         if self.release >= Release::Tentacle {
             out.serialize_field("weight", &f64::from(info.weight))?;
-            out.serialize_field("time_added", &info.time_added)?;
-            out.serialize_field("crush_location", &info.crush_loc)?;
+            out.serialize_field("time_added", &info.time_added.real_clock())?;
+            let location: Vec<_> = info.crush_loc.iter().map(|(key, val)| Entry { key, val }).collect();
+            out.serialize_field("crush_location", &location)?;
         } else {
             out.serialize_field("weight", &info.weight)?;
             out.serialize_field("crush_location", &braced(&info.crush_loc))?;
