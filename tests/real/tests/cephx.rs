@@ -1,0 +1,267 @@
+//! Cephx against real monitors and OSDs, in CRC and in SECURE mode: login, reclaim of the global id, rotating keys, renewal over the
+//! session, an authorizer at an OSD, and our own verifier with real tickets and keys.
+//!
+//! `AXON_REAL_DIR`: a folder with running clusters named after their releases; without it each test starts one of its own.
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use axon_cephx::{KeyRing, Principal};
+use axon_launcher::{Cluster, Options, Release};
+use axon_msgr::auth::{ClientAuth, con_mode};
+use axon_msgr::{Acceptor, Connection, Connector, Event, Limits, Local, Peer, Policy};
+use axon_net::auth::{AuthContext, AuthPolicy, CephxServerAuth, MonClientAuth, Renewed, ServiceClientAuth};
+use axon_net::connection::{Bounds, Connected, ConnectionEvent, Dial, GlobalSeq, connect};
+use axon_proto::msgs::{auth::MAuth, auth_reply::MAuthReply};
+use axon_proto::{AddrType, AuthEntity, EntityAddr, EntityType, Message, Payload};
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// mon, mds, osd, mgr: what a manager wants tickets for.
+const WANT: u32 = 0x01 | 0x02 | 0x04 | 0x10;
+const CEPHX: u32 = 2;
+
+#[test]
+#[ignore = "needs a real cluster"]
+fn cephx_with_pacific() {
+    run(Release::Pacific);
+}
+
+#[test]
+#[ignore = "needs a real cluster"]
+fn cephx_with_reef() {
+    run(Release::Reef);
+}
+
+#[test]
+#[ignore = "needs a real cluster"]
+fn cephx_with_tentacle() {
+    run(Release::Tentacle);
+}
+
+fn run(release: Release) {
+    let say = |line: &str| println!("{line}");
+    let given = std::env::var_os("AXON_REAL_DIR").map(|d| PathBuf::from(d).join(release.name()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    if let Some(dir) = given {
+        let cluster = Cluster::open(dir).unwrap();
+        return runtime.block_on(scenario(&cluster)).unwrap();
+    }
+    let dir = std::env::temp_dir().join(format!("axon-cephx-{}-{}", release.name(), std::process::id()));
+    let options = Options { osds: 1, mds: 0, data: false, ..Options::new(release, dir) };
+    let cluster = Cluster::up(&options, &say).unwrap();
+    let result = runtime.block_on(scenario(&cluster));
+    cluster.down(false).unwrap();
+    result.unwrap();
+}
+
+/// A manager's identity in the cluster.
+struct Site<'a> {
+    cluster: &'a Cluster,
+    context: Arc<AuthContext>,
+    policy: Arc<AuthPolicy>,
+    global_seq: Arc<GlobalSeq>,
+}
+
+async fn scenario(cluster: &Cluster) -> Result<()> {
+    for mode in [con_mode::CRC, con_mode::SECURE] {
+        let site = Site::new(cluster, mode)?;
+        site.run(mode).await.with_context(|| format!("{:?}, mode {mode}", cluster.release()))?;
+    }
+    wrong_key(cluster).await
+}
+
+fn principal(cluster: &Cluster) -> Result<Principal> {
+    let caps = ["auth", "get-or-create", "mgr.cephx-test", "mon", "allow profile mgr", "osd", "allow *"];
+    let text = cluster.ceph_ok(&caps)?;
+    let name: AuthEntity = "mgr.cephx-test".parse()?;
+    let key = KeyRing::parse(&text, Path::new("auth"))?.key(&name, Path::new("auth"))?;
+    println!("{:?}: {name} has {key:?}", cluster.release());
+    Ok(Principal { name, key })
+}
+
+impl<'a> Site<'a> {
+    fn new(cluster: &'a Cluster, mode: u32) -> Result<Self> {
+        let context = AuthContext::new(principal(cluster)?, WANT);
+        let policy = Arc::new(AuthPolicy::new(EntityType::MGR).with_mode(mode));
+        Ok(Site { cluster, context, policy, global_seq: Arc::default() })
+    }
+
+    fn mon(&self) -> EntityAddr {
+        EntityAddr::v2(SocketAddr::from(([127, 0, 0, 1], self.cluster.state().ports.mon(0))))
+    }
+
+    async fn dial(
+        &self,
+        peer: EntityType,
+        target: EntityAddr,
+        auth: impl ClientAuth + 'static,
+    ) -> Result<Connected> {
+        let dial = Dial {
+            local: Local { kind: EntityType::MGR, ..Local::default() },
+            peer,
+            target,
+            policy: Policy::lossy_client(0),
+            limits: Limits::default(),
+            bounds: Bounds::default(),
+            deadline: Duration::from_secs(10),
+            global_seq: self.global_seq.clone(),
+        };
+        Ok(connect(dial, Box::new(auth)).await?)
+    }
+
+    async fn login(&self) -> Result<Connected> {
+        let (auth, slot) = MonClientAuth::new(self.context.clone(), self.policy.clone());
+        let session = self.dial(EntityType::MON, self.mon(), auth).await?;
+        self.context.adopt(slot.take().context("the login left no credentials")?);
+        Ok(session)
+    }
+
+    async fn run(&self, mode: u32) -> Result<()> {
+        let mut session = self.login().await?;
+        ensure!(session.peer.con_mode == mode && self.context.global_id() != 0);
+        ensure!(session.peer.global_id == self.context.global_id());
+
+        let request = self.context.rotating_request().context("rotating keys are due at first")?;
+        let got = self.ask(&mut session, request).await?;
+        ensure!(got == Renewed::RotatingKeys && self.context.has_rotating_keys());
+        ensure!(self.context.rotating_request().is_none());
+
+        let osd = self.osd_addr()?;
+        let auth = ServiceClientAuth::new(self.context.clone(), self.policy.clone(), EntityType::OSD);
+        let at_osd = self.dial(EntityType::OSD, osd, auth).await?;
+        ensure!(at_osd.peer.con_mode == mode);
+        at_osd.handle.close();
+
+        self.verify_ourselves(mode)?;
+
+        let id = self.context.global_id();
+        session.handle.close();
+        session = self.login().await?;
+        ensure!(self.context.global_id() == id, "the global id is kept over a reconnect");
+
+        self.renew(&mut session, "auth_service_ticket_ttl").await?;
+        self.renew(&mut session, "auth_mon_ticket_ttl").await?;
+        self.verify_ourselves(mode)?;
+        println!("{:?}, mode {mode}: global id {id}", self.cluster.release());
+        Ok(())
+    }
+
+    /// Gets tickets that live 8 seconds, and renews them when they are due.
+    async fn renew(&self, session: &mut Connected, lifetime: &str) -> Result<()> {
+        self.cluster.ceph_ok(&["config", "set", "mon", lifetime, "8"])?;
+        sleep(Duration::from_secs(1)).await;
+        *session = self.login().await?;
+        ensure!(self.context.renewal_request()?.is_none(), "{lifetime}: fresh tickets are not due");
+        sleep(Duration::from_secs(7)).await;
+        let request =
+            self.context.renewal_request()?.with_context(|| format!("{lifetime}: tickets are due"))?;
+        self.cluster.ceph_ok(&["config", "rm", "mon", lifetime])?;
+        sleep(Duration::from_secs(1)).await;
+        ensure!(self.ask(session, request).await? == Renewed::Tickets);
+        ensure!(self.context.renewal_request()?.is_none(), "{lifetime}: renewed tickets are not due");
+        Ok(())
+    }
+
+    async fn ask(&self, session: &mut Connected, auth_payload: Bytes) -> Result<Renewed> {
+        let request = MAuth { protocol: CEPHX, auth_payload, ..MAuth::default() };
+        session.handle.send(Message::from(request)).await?;
+        let answer = async {
+            loop {
+                match session.events.recv().await {
+                    Some(ConnectionEvent::Message(raw)) if raw.header.kind == MAuthReply::TYPE => {
+                        return Ok(MAuthReply::decode(&raw)?);
+                    }
+                    Some(ConnectionEvent::Closed(why)) => bail!("the monitor closed the session: {why:?}"),
+                    None => bail!("the connection is gone"),
+                    Some(_) => {}
+                }
+            }
+        };
+        let reply = timeout(Duration::from_secs(10), answer).await??;
+        Ok(self.context.handle_reply(reply.result, &reply.result_bl)?)
+    }
+
+    fn osd_addr(&self) -> Result<EntityAddr> {
+        let dump = self.cluster.ceph_json(&["osd", "dump"])?;
+        let addrs = dump["osds"][0]["public_addrs"]["addrvec"].as_array().context("osd.0 has addresses")?;
+        let v2 = addrs.iter().find(|a| a["type"] == "v2").context("osd.0 speaks msgr v2")?;
+        let sock: SocketAddr = v2["addr"].as_str().context("address")?.parse()?;
+        Ok(EntityAddr::new(AddrType::MSGR2, sock, u32::try_from(v2["nonce"].as_u64().context("nonce")?)?))
+    }
+
+    /// The real ticket for managers, shown to our own verifier with the real rotating keys.
+    fn verify_ourselves(&self, mode: u32) -> Result<()> {
+        let target = EntityAddr::v2(SocketAddr::from(([127, 0, 0, 1], 6800)));
+        let auth = ServiceClientAuth::new(self.context.clone(), self.policy.clone(), EntityType::MGR);
+        let mut client = Connection::connect(Connector {
+            local: Local { kind: EntityType::CLIENT, ..Local::default() },
+            peer: EntityType::MGR,
+            target,
+            policy: Policy::lossy_client(0),
+            limits: Limits::default(),
+            auth: Box::new(auth),
+            global_seq: 1,
+            cookie: 1,
+        })?;
+        let mut server = Connection::accept(Acceptor {
+            local: Local {
+                kind: EntityType::MGR,
+                num: Some(1),
+                addrs: axon_proto::EntityAddrVec(vec![target]),
+                nonce: 0,
+            },
+            peer_addr: target,
+            policies: |_| Policy::stateless_server(0),
+            limits: Limits::default(),
+            auth: Box::new(CephxServerAuth::new(self.context.clone(), self.policy.clone())),
+            global_seq: 1,
+            cookie: 2,
+        })?;
+        let peer = shake_hands(&mut client, &mut server)?;
+        let who = peer.identity.context("an accepted peer has an identity")?;
+        ensure!(peer.con_mode == mode && who.name == *self.context.name());
+        ensure!(who.global_id == self.context.global_id());
+        Ok(())
+    }
+}
+
+/// Passes bytes between the two until the server is connected.
+fn shake_hands(client: &mut Connection, server: &mut Connection) -> Result<Peer> {
+    for _ in 0..50 {
+        while let Some(bytes) = client.poll_transmit() {
+            server.handle_bytes(&bytes)?;
+        }
+        while let Some(bytes) = server.poll_transmit() {
+            client.handle_bytes(&bytes)?;
+        }
+        while let Some(event) = server.poll_event() {
+            match event {
+                Event::Connected(peer) => return Ok(*peer),
+                Event::Offer { .. } => server.decide(axon_msgr::Decision::Begin)?,
+                other => bail!("unexpected {other:?}"),
+            }
+        }
+    }
+    bail!("the handshake does not end")
+}
+
+async fn wrong_key(cluster: &Cluster) -> Result<()> {
+    let mut right = principal(cluster)?;
+    let other = cluster.ceph_ok(&["auth", "get-or-create", "mgr.cephx-other", "mon", "allow profile mgr"])?;
+    let name = "mgr.cephx-other".parse()?;
+    right.key = KeyRing::parse(&other, Path::new("auth"))?.key(&name, Path::new("auth"))?;
+    let site = Site {
+        cluster,
+        context: AuthContext::new(right, WANT),
+        policy: Arc::new(AuthPolicy::new(EntityType::MGR)),
+        global_seq: Arc::default(),
+    };
+    let e = site.login().await.err().ok_or_else(|| anyhow!("a wrong key was accepted"))?;
+    let said = format!("{e:#}");
+    println!("{said}");
+    ensure!(said.contains("wrong key for mgr.cephx-test"), "{said}");
+    Ok(())
+}
