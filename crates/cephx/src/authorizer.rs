@@ -2,11 +2,12 @@
 //! challenge, and checks that the daemon could open the ticket: only then does it know the nonce plus one.
 
 use crate::wire::{CephXAuthorize, CephXAuthorizeChallenge, CephXAuthorizeReply, auth_mode};
-use crate::{CryptoKey, Error, KeyOwner, Random, Result, Ticket, Usage, open, open_blob, random, seal_blob};
+use crate::{
+    CryptoKey, Error, KeyOwner, Random, Result, Secret, Ticket, Usage, open, open_blob, random, seal_blob,
+};
 use axon_denc::{Features, Reader, Writer};
 use axon_proto::EntityType;
 use bytes::Bytes;
-use zeroize::Zeroizing;
 
 /// The authorizer was sent; a challenge or the daemon's proof is expected.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub struct ExpectAuthorizerReply {
 pub struct Authorized {
     pub session_key: CryptoKey,
     /// Empty in CRC mode.
-    pub connection_secret: Zeroizing<Vec<u8>>,
+    pub connection_secret: Secret,
 }
 
 pub(crate) fn start(

@@ -71,7 +71,9 @@ impl CryptoKey {
     /// The text form that keyrings hold. A secret: do not log it.
     #[must_use]
     pub fn to_base64(&self) -> Zeroizing<String> {
-        let bytes = Zeroizing::new(self.to_bytes(Features::ALL).to_vec());
+        let mut w = Writer::with_capacity(Self::BYTES_MIN + self.secret.len());
+        self.encode(&mut w, Features::ALL);
+        let bytes = Zeroizing::new(w.into_vec());
         Zeroizing::new(STANDARD.encode(&bytes))
     }
 

@@ -26,6 +26,7 @@ pub mod login;
 mod pair_tests;
 mod random;
 mod seal;
+mod secret;
 mod signature;
 mod tickets;
 pub mod verifier;
@@ -38,6 +39,7 @@ pub use key::{CryptoKey, KeyType};
 pub use keyring::{KeyRing, KeyRingEntry, KeyRingError};
 pub use random::Random;
 pub use seal::{Usage, open, open_blob, seal, seal_blob};
+pub use secret::Secret;
 pub use signature::{SignedPart, message_signature};
 pub use tickets::{Ticket, TicketTable};
 

@@ -9,14 +9,13 @@ use crate::wire::{
     CephXAuthenticate, CephXRequestHeader, CephXResponseHeader, CephXServerChallenge, request,
 };
 use crate::{
-    Credentials, CryptoKey, Error, KeyOwner, Principal, Random, Result, Usage, client_server_challenge,
-    open_blob, random,
+    Credentials, CryptoKey, Error, KeyOwner, Principal, Random, Result, Secret, Usage,
+    client_server_challenge, open_blob, random,
 };
 use axon_denc::{Decode, Encode, Features, Reader, Writer};
 use axon_proto::{EntityType, UTime};
 use bytes::Bytes;
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// The monitor's challenge is expected.
 #[derive(Clone, Debug)]
@@ -109,7 +108,7 @@ pub(crate) fn apply_session_key(
     credentials: &mut Credentials,
     r: &mut Reader<'_>,
     now: UTime,
-) -> Result<Zeroizing<Vec<u8>>> {
+) -> Result<Secret> {
     let owner = KeyOwner::Principal(principal.name.clone());
     credentials.tickets.apply_reply(r, &principal.key, &owner, now)?;
     let Some(auth) = credentials.tickets.ticket(EntityType::AUTH) else { return Err(Error::NoAuthTicket) };
@@ -117,7 +116,7 @@ pub(crate) fn apply_session_key(
     let owner = KeyOwner::Ticket(EntityType::AUTH);
     let mut secret = Secret::default();
     if r.is_empty() {
-        return Ok(secret.0);
+        return Ok(secret);
     }
     let sealed = r.blob()?;
     let extra = r.blob()?;
@@ -131,16 +130,7 @@ pub(crate) fn apply_session_key(
         let mut r = Reader::named(extra, "service tickets");
         let _ = credentials.tickets.apply_reply(&mut r, &session_key, &owner, now);
     }
-    Ok(secret.0)
-}
-
-/// A connection secret on the wire: a `std::string` of random bytes.
-#[derive(Default)]
-struct Secret(Zeroizing<Vec<u8>>);
-impl Decode for Secret {
-    fn decode(r: &mut Reader<'_>) -> axon_denc::Result<Self> {
-        Ok(Secret(Zeroizing::new(r.blob()?.to_vec())))
-    }
+    Ok(secret)
 }
 
 /// A login that succeeded.
@@ -148,8 +138,6 @@ impl Decode for Secret {
 pub struct LoggedIn {
     pub credentials: Credentials,
     pub session_key: CryptoKey,
-    pub connection_secret: ConnectionSecret,
+    /// Empty in CRC mode.
+    pub connection_secret: Secret,
 }
-
-/// Bytes that SECURE mode derives its keys from; empty in CRC mode.
-pub type ConnectionSecret = Zeroizing<Vec<u8>>;

@@ -181,7 +181,7 @@ fn a_login_brings_the_global_id_the_secret_and_every_ticket() {
     for kind in TYPES {
         let mon = Monitor::new(kind);
         let got = login(&mon, None, &[5; 64]);
-        assert_eq!(got.connection_secret.as_slice(), [5; 64]);
+        assert_eq!(&got.connection_secret[..], [5; 64]);
         assert_eq!(got.session_key, mon.session_key(EntityType::AUTH));
         assert_eq!(got.credentials.global_id, 4711);
         assert_eq!(got.credentials.tickets.due(WANT, NOW), 0);
@@ -361,4 +361,32 @@ fn the_proof_of_a_key_is_upstreams_fold_of_the_sealed_challenges() {
     let new = key(KeyType::AES256KRB5, 9);
     assert_eq!(client_server_challenge(&new, 1, 2), client_server_challenge(&new, 1, 2));
     assert_eq!(client_server_challenge(&CryptoKey::default(), 1, 2), Err(Error::EmptyKey));
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    for kind in TYPES {
+        let mon = Monitor::new(kind);
+        let got = login(&mon, None, &[0xa5; 64]);
+        let rotating = mon.rotating(EntityType::MGR);
+        let keys = ServiceKeys { service: EntityType::MGR, rotating: &rotating };
+        let (first, client) = got.credentials.authorizer(EntityType::MGR, &mut rng()).unwrap();
+        let (challenge, server) = ExpectAuthorizer.handle(&first, keys, &mut rng()).unwrap();
+        let second = client.handle_challenge(&challenge, &mut rng()).unwrap();
+        let accepted = server.handle(&second, keys, 64, &mut rng()).unwrap();
+        let secrets: [&[u8]; 4] = [
+            got.session_key.secret(),
+            accepted.session_key.secret(),
+            &accepted.connection_secret,
+            mon.key_of_mgr_x.secret(),
+        ];
+        let shown = format!("{got:?} {accepted:?} {client:?} {rotating:?} {keys:?} {:?}", principal(kind, 9));
+        for secret in secrets {
+            let as_list = format!("{:?}", &secret[..8]);
+            let as_list = as_list.trim_matches(['[', ']']);
+            assert!(!shown.contains(as_list), "{as_list}");
+        }
+        let text = mon.key_of_mgr_x.to_base64();
+        assert!(!shown.contains(text.as_str()) && !shown.contains("165, 165, 165"));
+    }
 }

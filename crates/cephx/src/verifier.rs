@@ -8,7 +8,9 @@ use crate::wire::{
     AuthTicket, CephXAuthorize, CephXAuthorizeChallenge, CephXAuthorizeReply, CephXServiceTicketInfo,
     CephXTicketBlob, RotatingSecrets,
 };
-use crate::{CryptoKey, Error, KeyOwner, Random, Result, Usage, open, open_blob, random, seal, seal_blob};
+use crate::{
+    CryptoKey, Error, KeyOwner, Random, Result, Secret, Usage, open, open_blob, random, seal, seal_blob,
+};
 use axon_denc::{Reader, Writer};
 use axon_proto::EntityType;
 use bytes::Bytes;
@@ -28,7 +30,7 @@ pub struct Accepted {
     pub ticket: AuthTicket,
     pub session_key: CryptoKey,
     /// As long as was asked for; empty in CRC mode.
-    pub connection_secret: Zeroizing<Vec<u8>>,
+    pub connection_secret: Secret,
     /// Our proof, for the client.
     pub reply: Bytes,
 }
@@ -105,6 +107,7 @@ impl ExpectChallengeAnswer {
         }
         let mut connection_secret = Zeroizing::new(vec![0; connection_secret_bytes]);
         rng.fill(&mut connection_secret);
+        let connection_secret = Secret::new(connection_secret);
         let reply =
             CephXAuthorizeReply { nonce_plus_one: authorize.nonce.wrapping_add(1), connection_secret };
         let mut w = Writer::new();

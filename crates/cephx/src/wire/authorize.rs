@@ -1,9 +1,8 @@
 //! Between a client and a daemon: the authorizer's sealed part, the daemon's challenge and its proof.
 
 use super::wire_struct;
+use crate::Secret;
 use axon_denc::{Decode, Encode, Features, Reader, Result, Writer};
-use std::fmt;
-use zeroize::Zeroizing;
 
 wire_struct! {
     /// The daemon's challenge, sealed with the ticket's session key.
@@ -37,24 +36,18 @@ impl Decode for CephXAuthorize {
 }
 
 /// The daemon's proof, and in SECURE mode the connection secret (then version 2, else 1).
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CephXAuthorizeReply {
     pub nonce_plus_one: u64,
-    pub connection_secret: Zeroizing<Vec<u8>>,
-}
-
-impl fmt::Debug for CephXAuthorizeReply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CephXAuthorizeReply(secret of {} bytes)", self.connection_secret.len())
-    }
+    pub connection_secret: Secret,
 }
 
 impl Encode for CephXAuthorizeReply {
-    fn encode(&self, w: &mut Writer, _: Features) {
+    fn encode(&self, w: &mut Writer, features: Features) {
         w.u8(if self.connection_secret.is_empty() { 1 } else { 2 });
         w.u64(self.nonce_plus_one);
         if !self.connection_secret.is_empty() {
-            w.blob(&self.connection_secret);
+            w.value(&self.connection_secret, features);
         }
     }
 }
@@ -63,7 +56,7 @@ impl Decode for CephXAuthorizeReply {
         let version = r.u8()?;
         Ok(CephXAuthorizeReply {
             nonce_plus_one: r.u64()?,
-            connection_secret: Zeroizing::new(if version >= 2 { r.blob()?.to_vec() } else { Vec::new() }),
+            connection_secret: if version >= 2 { r.value()? } else { Secret::default() },
         })
     }
 }

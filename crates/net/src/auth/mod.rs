@@ -20,7 +20,7 @@ pub use policy::{AuthPolicy, parse_methods, parse_modes};
 pub use server::CephxServerAuth;
 pub use service::ServiceClientAuth;
 
-use axon_cephx::Random;
+use axon_cephx::{Random, Secret};
 use axon_msgr::auth::{AuthError, AuthKeys, con_mode};
 use axon_proto::UTime;
 use std::error::Error;
@@ -59,10 +59,10 @@ fn denied(e: &dyn Error) -> AuthError {
 }
 
 /// The keys of a connection; refuses SECURE mode without a secret to derive its keys from.
-fn keys(session_key: &[u8], secret: Zeroizing<Vec<u8>>, mode: u32) -> Result<AuthKeys, AuthError> {
+fn keys(session_key: &[u8], secret: Secret, mode: u32) -> Result<AuthKeys, AuthError> {
     if secret.len() < connection_secret_bytes(mode) {
         let len = secret.len();
         return Err(AuthError::denied(format!("SECURE mode was agreed, the peer's secret has {len} bytes")));
     }
-    Ok(AuthKeys { session_key: Zeroizing::new(session_key.to_vec()), connection_secret: secret })
+    Ok(AuthKeys { session_key: Zeroizing::new(session_key.to_vec()), connection_secret: secret.into_inner() })
 }

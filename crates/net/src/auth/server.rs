@@ -86,7 +86,7 @@ impl CephxServerAuth {
             payload: accepted.reply,
             keys: AuthKeys {
                 session_key: Zeroizing::new(accepted.session_key.secret().to_vec()),
-                connection_secret: accepted.connection_secret,
+                connection_secret: accepted.connection_secret.into_inner(),
             },
         })
     }
