@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod connection;
 mod error;
+pub mod listener;
 pub mod mon;
 
 pub use error::{Error, Result};

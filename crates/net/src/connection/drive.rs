@@ -147,7 +147,7 @@ impl<E> Driver<'_, E> {
                 false => moved_at + self.bounds.idle_max,
             };
             let step = tokio::select! {
-                () = self.close.cancelled() => return Ended::Closed,
+                () = self.close.cancelled() => return self.take_last_commands(link),
                 () = &mut interrupt => return Ended::Interrupted,
                 () = sleep_until(give_up) => return Ended::Lost(self.silence(link, has_transmit)),
                 permit = self.events.reserve(), if !self.pending.is_empty() => match permit {
@@ -218,6 +218,17 @@ impl<E> Driver<'_, E> {
             }
         };
         done.map_err(|source| Error::Protocol { peer, source })
+    }
+
+    /// What was queued before the close still goes out.
+    fn take_last_commands(&mut self, link: &mut Link) -> Ended {
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            if let Err(e) = self.command(link, command) {
+                return Ended::Lost(e);
+            }
+        }
+        Ended::Closed
     }
 
     fn silence(&self, link: &Link, has_transmit: bool) -> Error {

@@ -75,7 +75,7 @@ impl ConnectionHandle {
         self.command(Command::Keepalive).await
     }
 
-    /// Ends the connection; what was taken from the queue before is still written.
+    /// Ends the connection; what was queued before is still written if the peer takes it soon.
     pub fn close(&self) {
         self.close.cancel();
     }

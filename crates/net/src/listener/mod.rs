@@ -1,0 +1,240 @@
+//! Accepting msgr v2 connections: binding to a port or the first free one of a range, a task per socket, and one bounded
+//! queue of events for the owner (the manager's `DaemonServer`).
+//!
+//! Invariants: a peer that misbehaves, stalls or cannot authenticate costs its own connection only; nobody holds a place
+//! longer than the handshake's deadline without having authenticated; events of one session come in order, and the first is
+//! `Opened`, the last `Closed`.
+//!
+//! `session.rs` is a socket's task, `table.rs` keeps the sessions that outlive their sockets. The manager's own policies
+//! keep none (`DaemonServer::init` sets `stateless_server`).
+
+mod session;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use crate::connection::{Bounds, ConnectionHandle, GlobalSeq};
+use crate::{Error, Result};
+use axon_msgr::auth::ServerAuth;
+use axon_msgr::{Limits, Local, Peer, Policy};
+use axon_proto::{AddrType, EntityAddr, EntityAddrVec, EntityType, RawMessage, UTime};
+use session::Accepting;
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use table::Table;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// `ms_bind_port_min` to `ms_bind_port_max`.
+pub const PORTS_DEFAULT: RangeInclusive<u16> = 6800..=7568;
+
+/// How to listen.
+#[derive(Clone)]
+pub struct ListenerConfig {
+    /// Our entity: kind and number (`mgr.<global id>`). The addresses are filled in by binding.
+    pub kind: EntityType,
+    pub num: u64,
+    pub ip: IpAddr,
+    /// The address that peers are told, when `ip` is the wildcard.
+    pub advertised_ip: Option<IpAddr>,
+    pub ports: RangeInclusive<u16>,
+    /// Tells two runs on the same port apart.
+    pub nonce: u32,
+    pub policies: fn(EntityType) -> Policy,
+    pub limits: Limits,
+    pub bounds: Bounds,
+    pub sessions_max: usize,
+    /// Connections that have not authenticated yet.
+    pub handshakes_max: usize,
+    pub handshake_max: Duration,
+    /// How long a lossless session waits for its peer to come back.
+    pub linger_max: Duration,
+}
+
+impl ListenerConfig {
+    /// The manager's listener on `ip`.
+    #[must_use]
+    pub fn of_manager(global_id: u64, ip: IpAddr, nonce: u32) -> Self {
+        ListenerConfig {
+            kind: EntityType::MGR,
+            num: global_id,
+            ip,
+            advertised_ip: None,
+            ports: PORTS_DEFAULT,
+            nonce,
+            policies: Policy::of_manager_towards,
+            limits: Limits { message_bytes_max: 64 << 20, ..Limits::default() },
+            bounds: Bounds { events_max: 1024, ..Bounds::default() },
+            sessions_max: 32 << 10,
+            handshakes_max: 1024,
+            handshake_max: Duration::from_secs(10),
+            linger_max: Duration::from_secs(900),
+        }
+    }
+}
+
+/// Names a session for the time of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// What the sessions tell their owner.
+#[derive(Debug)]
+pub enum SessionEvent {
+    /// A peer has authenticated; `peer.identity` says who and with which capabilities.
+    Opened {
+        id: SessionId,
+        peer: Box<Peer>,
+        handle: ConnectionHandle,
+    },
+    Message {
+        id: SessionId,
+        message: RawMessage,
+    },
+    /// The answer to a keepalive, with the time at which that was sent.
+    KeepaliveAck {
+        id: SessionId,
+        sent_at: UTime,
+    },
+    /// A lossless session goes on over a new socket.
+    Resumed {
+        id: SessionId,
+        peer: Box<Peer>,
+    },
+    /// `None`: closed by us.
+    Closed {
+        id: SessionId,
+        why: Option<Error>,
+    },
+}
+
+/// Makes the authentication for each accepted socket.
+pub type Verifiers = Arc<dyn Fn(SocketAddr) -> Box<dyn ServerAuth> + Send + Sync>;
+
+/// A bound socket that does not accept yet, so that its address can be announced first.
+pub struct Listener {
+    socket: TcpListener,
+    config: ListenerConfig,
+    addrs: EntityAddrVec,
+}
+
+impl Listener {
+    /// Binds to the first free port of the range.
+    pub async fn bind(config: ListenerConfig) -> Result<Self> {
+        let (first, last) = (*config.ports.start(), *config.ports.end());
+        let failed = |source| Error::Bind { ip: config.ip, first, last, source: Arc::new(source) };
+        let mut last_error = ErrorKind::AddrNotAvailable.into();
+        for port in config.ports.clone() {
+            match TcpListener::bind(SocketAddr::new(config.ip, port)).await {
+                Ok(socket) => {
+                    let port = socket.local_addr().map_err(failed)?.port();
+                    let ip = config.advertised_ip.unwrap_or(config.ip);
+                    let addr = EntityAddr::new(AddrType::MSGR2, SocketAddr::new(ip, port), config.nonce);
+                    info!(%addr, "listening");
+                    return Ok(Listener { socket, addrs: EntityAddrVec(vec![addr]), config });
+                }
+                Err(e) if e.kind() == ErrorKind::AddrInUse => last_error = e,
+                Err(e) => return Err(failed(e)),
+            }
+        }
+        Err(failed(last_error))
+    }
+
+    /// What peers are to be told (in the manager's beacon).
+    #[must_use]
+    pub fn addrs(&self) -> &EntityAddrVec {
+        &self.addrs
+    }
+
+    /// Begins to accept. Dropping the returned guard ends the listener and all its sessions.
+    #[must_use]
+    pub fn serve(self, verifiers: Verifiers) -> (Serving, mpsc::Receiver<SessionEvent>) {
+        let (events, events_rx) = mpsc::channel(self.config.bounds.events_max);
+        let close = CancellationToken::new();
+        let serving = Serving { addrs: self.addrs.clone(), _close: close.clone().drop_guard() };
+        let local = Local {
+            kind: self.config.kind,
+            num: Some(self.config.num.cast_signed()),
+            addrs: self.addrs,
+            nonce: self.config.nonce,
+        };
+        let shared = Arc::new(Shared {
+            local,
+            verifiers,
+            events,
+            close,
+            table: Table::default(),
+            next_id: AtomicU64::new(1),
+            global_seq: GlobalSeq::default(),
+            sessions: Arc::new(Semaphore::new(self.config.sessions_max)),
+            handshakes: Arc::new(Semaphore::new(self.config.handshakes_max)),
+            config: self.config,
+        });
+        tokio::spawn(accept_all(self.socket, shared));
+        (serving, events_rx)
+    }
+}
+
+/// Keeps a listener going.
+#[derive(Debug)]
+pub struct Serving {
+    addrs: EntityAddrVec,
+    _close: tokio_util::sync::DropGuard,
+}
+
+impl Serving {
+    #[must_use]
+    pub fn addrs(&self) -> &EntityAddrVec {
+        &self.addrs
+    }
+}
+
+/// What all sessions of a listener share.
+struct Shared {
+    config: ListenerConfig,
+    local: Local,
+    verifiers: Verifiers,
+    events: mpsc::Sender<SessionEvent>,
+    close: CancellationToken,
+    table: Table,
+    next_id: AtomicU64,
+    global_seq: GlobalSeq,
+    sessions: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
+}
+
+async fn accept_all(socket: TcpListener, shared: Arc<Shared>) {
+    /// After an error such as "too many open files", which the next call would only repeat.
+    const PAUSE: Duration = Duration::from_millis(100);
+    loop {
+        let accepted = tokio::select! {
+            () = shared.close.cancelled() => return,
+            accepted = socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, peer)) => admit(socket, peer, &shared),
+            Err(e) => {
+                warn!("accept: {e}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+fn admit(socket: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
+    let session = shared.sessions.clone().try_acquire_owned();
+    let handshake = shared.handshakes.clone().try_acquire_owned();
+    match (session, handshake) {
+        (Ok(session), Ok(handshake)) => {
+            let accepting = Accepting { shared: shared.clone(), peer, session, handshake };
+            tokio::spawn(accepting.run(socket));
+        }
+        (Err(_), _) => warn!(%peer, "refused: {} sessions are open", shared.config.sessions_max),
+        (_, Err(_)) => warn!(%peer, "refused: {} handshakes are under way", shared.config.handshakes_max),
+    }
+}
