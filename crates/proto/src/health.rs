@@ -2,6 +2,7 @@
 //! `health_check_t` 2 (compat 1), `health_check_map_t` 1, `DaemonHealthMetric` 1.
 
 use axon_denc::{Decode, Encode, Features, Reader, Result, Writer, denc_struct};
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -75,8 +76,30 @@ impl Decode for HealthCheck {
     }
 }
 
+/// `health_check_t::dump` with details.
+impl Serialize for HealthCheck {
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Summary<'a> {
+            message: &'a str,
+            count: i64,
+        }
+        #[derive(Serialize)]
+        struct Detail<'a> {
+            message: &'a str,
+        }
+        let mut out = s.serialize_struct("health_check_t", 3)?;
+        out.serialize_field("severity", &self.severity)?;
+        out.serialize_field("summary", &Summary { message: &self.summary, count: self.count })?;
+        let detail: Vec<_> = self.detail.iter().map(|message| Detail { message }).collect();
+        out.serialize_field("detail", &detail)?;
+        out.end()
+    }
+}
+
 /// `health_check_map_t`: checks by code (`PG_DEGRADED`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct HealthCheckMap {
     pub checks: BTreeMap<String, HealthCheck>,
 }
@@ -154,9 +177,36 @@ pub struct DaemonHealthMetric {
 }
 denc_struct!(DaemonHealthMetric, 1, 1; DaemonHealthMetric { metric, n1, n2 });
 
+/// `DaemonHealthMetric::dump`: the numbers as one of 64 bits, too.
+impl Serialize for DaemonHealthMetric {
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut out = s.serialize_struct("DaemonHealthMetric", 4)?;
+        out.serialize_field("type", self.metric.name())?;
+        out.serialize_field("n", &(u64::from(self.n1) | u64::from(self.n2) << 32))?;
+        out.serialize_field("n1", &self.n1)?;
+        out.serialize_field("n2", &self.n2)?;
+        out.end()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_is_upstreams() {
+        let mut checks = HealthCheckMap::default();
+        checks.add("SLOW_OPS", HealthStatus::WARN, "1 slow op", 1).detail.push("osd.0".into());
+        assert_eq!(
+            serde_json::to_string(&checks).unwrap(),
+            r#"{"SLOW_OPS":{"severity":"HEALTH_WARN","summary":{"message":"1 slow op","count":1},"detail":[{"message":"osd.0"}]}}"#
+        );
+        let metric = DaemonHealthMetric { metric: DaemonMetric(77), n1: 5, n2: 3 };
+        assert_eq!(
+            serde_json::to_string(&metric).unwrap(),
+            r#"{"type":"???","n":12884901893,"n1":5,"n2":3}"#
+        );
+    }
 
     #[test]
     fn checks_of_one_code_from_two_sources_become_one() {

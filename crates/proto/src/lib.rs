@@ -6,11 +6,13 @@
 pub mod addr;
 #[cfg(test)]
 pub(crate) mod corpus;
+pub mod daemon_config;
 pub mod entity;
 pub mod features;
 pub mod fs_map;
 pub mod fsid;
 pub mod health;
+pub mod log_entry;
 pub mod message;
 pub mod mgr_map;
 pub mod mon_command_desc;
@@ -21,6 +23,7 @@ pub mod perf_metric;
 pub mod pg;
 pub mod pg_map_digest;
 pub mod release;
+pub mod service_map;
 pub mod time;
 
 pub use addr::{AddrType, EntityAddr, EntityAddrVec};
@@ -32,4 +35,5 @@ pub use mgr_map::MgrMap;
 pub use mon_command_desc::MonCommandDesc;
 pub use mon_map::MonMap;
 pub use release::{Dump, Dumped, Release};
+pub use service_map::ServiceMap;
 pub use time::UTime;

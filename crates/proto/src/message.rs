@@ -225,13 +225,18 @@ message_table! {
     MCommand in command;
     MCommandReply in command_reply;
     MConfig in config;
+    MFSMap in fs_map;
+    MFSMapUser in fs_map_user;
     MGetConfig in get_config;
     MKVData in kv_data;
+    MLog in log;
     MLogAck in log_ack;
+    MMDSMap in mds_map;
     MMgrBeacon in mgr_beacon;
     MMgrClose in mgr_close;
     MMgrCommand in mgr_command;
     MMgrCommandReply in mgr_command_reply;
+    MMgrConfigure in mgr_configure;
     MMgrDigest in mgr_digest;
     MMgrMap in mgr_map;
     MMgrOpen in mgr_open;
@@ -243,13 +248,14 @@ message_table! {
     MMonGetVersion in mon_get_version;
     MMonGetVersionReply in mon_get_version_reply;
     MMonMap in mon_map;
+    MMonMgrReport in mon_mgr_report;
     MMonSubscribe in mon_subscribe;
     MMonSubscribeAck in mon_subscribe_ack;
-    MMonMgrReport in mon_mgr_report;
     MOSDForceRecovery in osd_force_recovery;
     MOSDScrub2 in osd_scrub2;
     MPGStats in pg_stats;
     MPing in ping;
+    MServiceMap in service_map;
 }
 
 #[cfg(test)]

@@ -140,6 +140,53 @@ impl Decode for MetricReport {
     }
 }
 
+/// `OSDPerfMetricLimit`, `MDSPerfMetricLimit`: the keys with the `max_count` largest values of a counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PerfMetricLimit {
+    pub order_by: CounterDescriptor,
+    pub max_count: u64,
+}
+denc_struct!(OSDPerfMetricLimit, 1, 1; PerfMetricLimit { order_by, max_count });
+
+/// Queries with their limits.
+pub type OsdPerfMetricQueries = BTreeMap<PerfMetricQuery, BTreeSet<PerfMetricLimit>>;
+
+/// `MetricConfigMessage`: the queries that a daemon shall answer in its reports. It is the last field of its message, so
+/// one of an unknown kind keeps its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetricConfig {
+    Osd(OsdPerfMetricQueries),
+    Mds(OsdPerfMetricQueries),
+    Unknown(u32, Bytes),
+}
+
+impl Encode for MetricConfig {
+    fn encode(&self, w: &mut Writer, features: Features) {
+        let (kind, queries) = match self {
+            MetricConfig::Osd(queries) => (0, queries),
+            MetricConfig::Mds(queries) => (1, queries),
+            MetricConfig::Unknown(kind, bytes) => {
+                w.u32(*kind);
+                return w.put(bytes);
+            }
+        };
+        w.u32(kind);
+        w.envelope(1, 1, |w| w.value(queries, features));
+    }
+}
+impl Decode for MetricConfig {
+    const BYTES_MIN: usize = 4;
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let kind = r.u32()?;
+        if kind > 1 {
+            return Ok(MetricConfig::Unknown(kind, Bytes::copy_from_slice(r.rest())));
+        }
+        let (_, mut r) = r.envelope(1, if kind == 0 { "OSDConfigPayload" } else { "MDSConfigPayload" })?;
+        let queries = r.value()?;
+        Ok(if kind == 0 { MetricConfig::Osd(queries) } else { MetricConfig::Mds(queries) })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +198,7 @@ mod tests {
         round_trips_newest::<MdsMetricPayload>("MDSMetricPayload");
         round_trips_newest::<MdsPerfMetricReport>("MDSPerfMetricReport");
         round_trips_newest::<MetricReport>("MetricReportMessage");
+        round_trips_newest::<MetricConfig>("MetricConfigMessage");
     }
 
     #[test]

@@ -170,4 +170,4 @@ impl Decode for FsMap {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
