@@ -57,6 +57,13 @@ impl TicketTable {
         }
     }
 
+    /// No ticket is taken any more, as when the cluster's keys were replaced (`invalidate_all_tickets`).
+    pub fn invalidate_all(&mut self) {
+        for ticket in self.tickets.values_mut() {
+            ticket.invalid = true;
+        }
+    }
+
     /// The services of the mask `want` whose ticket is missing or due at `now`.
     #[must_use]
     pub fn due(&self, want: u32, now: UTime) -> u32 {

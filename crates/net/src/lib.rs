@@ -2,9 +2,17 @@
 //! sockets.
 
 pub mod auth;
+mod client;
+pub mod config;
 pub mod connection;
+mod dialer;
 mod error;
+mod event;
+mod host;
 pub mod listener;
 pub mod mon;
 
+pub use client::{Client, EventReceiver, connect};
+pub use config::{Config, ConfigError};
 pub use error::{Error, Result};
+pub use event::Event;

@@ -91,6 +91,17 @@ impl AuthContext {
         self.state().credentials = None;
     }
 
+    /// The cluster replaced its keys: rotating keys are dropped and every ticket is to be renewed
+    /// (`MonClient::_wipe_secrets_and_tickets`).
+    pub fn wipe(&self) {
+        let mut state = self.state();
+        state.rotating = RotatingSecrets::default();
+        state.rotating_asked = UTime::ZERO;
+        if let Some(credentials) = &mut state.credentials {
+            credentials.tickets.invalidate_all();
+        }
+    }
+
     pub(super) fn credentials(&self) -> Option<Credentials> {
         self.state().credentials.clone()
     }

@@ -1,0 +1,80 @@
+//! Opening connections as the configured identity: a login at a monitor, or a ticket shown to another daemon. Policies are
+//! those that upstream's clients set per kind of peer.
+
+use crate::auth::{AuthContext, LoginSlot, MonClientAuth, ServiceClientAuth};
+use crate::config::Config;
+use crate::connection::{Bounds, Connected, Dial, GlobalSeq, connect, nonce};
+use crate::{Error, Result};
+use axon_msgr::{Limits, Local, Policy};
+use axon_proto::{EntityAddr, EntityAddrVec, EntityType, features};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What every connection of one identity starts from.
+#[derive(Debug)]
+pub struct Dialer {
+    pub(crate) config: Arc<Config>,
+    pub(crate) auth: Arc<AuthContext>,
+    local: Local,
+    global_seq: Arc<GlobalSeq>,
+}
+
+impl Dialer {
+    pub(crate) fn new(config: Arc<Config>, auth: Arc<AuthContext>) -> Result<Self> {
+        let local =
+            Local { kind: config.name.kind, num: None, addrs: EntityAddrVec::default(), nonce: nonce()? };
+        Ok(Dialer { config, auth, local, global_seq: Arc::default() })
+    }
+
+    /// The nonce in our addresses.
+    pub(crate) fn nonce(&self) -> u32 {
+        self.local.nonce
+    }
+
+    /// Logs in at a monitor. `separate`: with a global id of its own, beside the session in use.
+    pub(crate) async fn monitor(
+        &self,
+        addrs: &EntityAddrVec,
+        separate: bool,
+        deadline: Duration,
+    ) -> Result<(Connected, LoginSlot)> {
+        let (auth, policy) = (self.auth.clone(), self.config.policy.clone());
+        let (login, slot) = match separate {
+            true => MonClientAuth::separate(auth, policy),
+            false => MonClientAuth::new(auth, policy),
+        };
+        let dial = self.dial(EntityType::MON, addrs, deadline)?;
+        Ok((connect(dial, Box::new(login)).await?, slot))
+    }
+
+    /// Shows our ticket to a daemon that is no monitor.
+    pub(crate) async fn service(
+        &self,
+        kind: EntityType,
+        addrs: &EntityAddrVec,
+        deadline: Duration,
+    ) -> Result<Connected> {
+        let auth = ServiceClientAuth::new(self.auth.clone(), self.config.policy.clone(), kind);
+        connect(self.dial(kind, addrs, deadline)?, Box::new(auth)).await
+    }
+
+    fn dial(&self, peer: EntityType, addrs: &EntityAddrVec, deadline: Duration) -> Result<Dial> {
+        let target: EntityAddr =
+            *addrs.msgr2().ok_or_else(|| Error::NoSocketAddress { peer: addrs.legacy_or_front() })?;
+        let policy = match peer {
+            EntityType::MON => Policy::lossy_client(features::UID | features::PGID64),
+            EntityType::MDS => Policy::lossless_client(0),
+            _ => Policy::lossy_client(0),
+        };
+        Ok(Dial {
+            local: self.local.clone(),
+            peer,
+            target,
+            policy,
+            limits: Limits::default(),
+            bounds: Bounds::default(),
+            deadline,
+            global_seq: self.global_seq.clone(),
+        })
+    }
+}

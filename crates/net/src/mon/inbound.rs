@@ -1,0 +1,132 @@
+//! What a monitor says: answers find their waiters, maps move subscriptions on, the rest goes to the owner
+//! (`MonClient::ms_dispatch`; the `sub_got` calls of `Mgr`, `MgrStandby` and `Objecter`).
+
+use super::hunt::Candidate;
+use super::session::Session;
+use super::status::MonError;
+use crate::auth::Renewed;
+use crate::connection::ConnectionEvent;
+use crate::event::Event;
+use axon_core::CommandOutput;
+use axon_proto::msgs::auth_reply::MAuthReply;
+use axon_proto::{Message, MonMap, RawMessage, UTime};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
+use tracing::{debug, error, info, warn};
+
+impl Session {
+    pub(super) async fn handle_connection(&mut self, event: ConnectionEvent) {
+        match event {
+            ConnectionEvent::Message(raw) => self.handle_raw(raw).await,
+            ConnectionEvent::KeepaliveAck(sent) => {
+                if let Some(active) = &mut self.active {
+                    active.heard = active.heard.max(instant_of(sent));
+                }
+            }
+            ConnectionEvent::Reset | ConnectionEvent::Reconnected(_) => {
+                self.reopen("the monitor reset it".to_owned())
+            }
+            ConnectionEvent::Closed(Some(e)) => self.reopen(e.to_string()),
+            ConnectionEvent::Closed(None) => self.reopen("closed".to_owned()),
+        }
+    }
+
+    async fn handle_raw(&mut self, raw: RawMessage) {
+        let kind = raw.header.kind;
+        match Message::decode(raw) {
+            Ok(message) => self.handle_message(message).await,
+            // Not a reason to end the session: the next monitor would send the same.
+            Err(e) => error!(kind, "a monitor's message cannot be read and is left out: {e}"),
+        }
+    }
+
+    async fn handle_message(&mut self, message: Message) {
+        match message {
+            Message::MMonCommandAck(ack) => {
+                let output = CommandOutput { retval: ack.r, outs: ack.rs, outbl: ack.data };
+                match self.commands.answer(ack.tid) {
+                    Some(waiter) => drop(waiter.answer.send(Ok(output))),
+                    None => debug!(tid = ack.tid, "an answer that nobody waits for"),
+                }
+            }
+            Message::MMonGetVersionReply(reply) => {
+                if let Some(waiter) = self.versions.remove(&reply.handle) {
+                    let _ = waiter.send(Ok((reply.version, reply.oldest_version)));
+                }
+            }
+            Message::MAuthReply(reply) => self.handle_auth_reply(&reply).await,
+            Message::MMonMap(map) => {
+                self.handle_monmap(Arc::new(map.monmap.clone())).await;
+                self.outbox.push_back(Event::Message(Message::MMonMap(map)));
+            }
+            Message::MMonSubscribeAck(_) | Message::MPing(_) => {}
+            other => {
+                self.move_subscription(&other);
+                self.outbox.push_back(Event::Message(other));
+            }
+        }
+    }
+
+    fn move_subscription(&mut self, message: &Message) {
+        match message {
+            Message::MMgrMap(m) => self.subs.got("mgrmap", u64::from(m.map.epoch)),
+            _ => {}
+        }
+    }
+
+    async fn handle_auth_reply(&mut self, reply: &MAuthReply) {
+        match self.dialer.auth.handle_reply(reply.result, &reply.result_bl) {
+            Ok(Renewed::RotatingKeys) => debug!("rotating keys renewed"),
+            // A ticket that was fetched with a renewed auth ticket: the others may be due with it.
+            Ok(Renewed::Tickets) => self.renew_tickets().await,
+            Err(e) => warn!("{e}"),
+        }
+    }
+
+    async fn handle_monmap(&mut self, monmap: Arc<MonMap>) {
+        let Some(active) = &mut self.active else { return };
+        let addr = active.open.addr;
+        if let Some(expected) = self.dialer.config.fsid.filter(|expected| *expected != monmap.fsid) {
+            let error = MonError::WrongCluster { addr, found: monmap.fsid, expected };
+            self.reopen(error.to_string());
+            return self.publish_error(error);
+        }
+        self.hunt.replace(candidates(&monmap));
+        self.subs.got("monmap", u64::from(monmap.epoch));
+        let here = monmap.mon_info.values().find(|info| info.public_addrs.0.contains(&addr));
+        let Some(info) = here else {
+            return self.reopen(format!("the monitor at {addr} is not in monmap e{}", monmap.epoch));
+        };
+        active.open.mon.clone_from(&info.name);
+        let stale = self.monmap.as_ref().is_some_and(|old| old.auth_epoch < monmap.auth_epoch);
+        self.publish_monmap(monmap);
+        if stale {
+            info!("the cluster's keys were replaced: all tickets and rotating keys are fetched again");
+            self.dialer.auth.wipe();
+            self.renew_tickets().await;
+        }
+        self.send_commands().await;
+    }
+}
+
+/// The monitors of a map that can be spoken to.
+fn candidates(monmap: &MonMap) -> Vec<Candidate> {
+    let spoken_to = monmap.mon_info.values().filter(|info| info.public_addrs.msgr2().is_some());
+    spoken_to
+        .map(|info| Candidate {
+            name: info.name.clone(),
+            addrs: info.public_addrs.clone(),
+            priority: info.priority,
+            weight: info.weight,
+        })
+        .collect()
+}
+
+/// The instant of a time that we sent a moment ago.
+fn instant_of(sent: UTime) -> Instant {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let ago = since_epoch.saturating_sub(sent.to_duration()).min(Duration::from_secs(3600));
+    let now = Instant::now();
+    now.checked_sub(ago).unwrap_or(now)
+}

@@ -1,0 +1,424 @@
+//! The session with the monitors (`MonClient`): one task owns the hunt, the subscriptions and the commands without an answer.
+//!
+//! Invariants:
+//! - while no session is open a hunt is under way;
+//! - every new session is told all subscriptions and sent every command that it has not been sent;
+//! - events reach the owner in the order in which the monitor sent them; when the owner does not take them the task keeps
+//!   up to [`EVENTS_HELD_MAX`] and then stops reading, but goes on answering requests.
+
+use super::commands::{CommandTable, Ended, Request as CommandRequest};
+use super::hunt::Hunt;
+use super::login::{Login, Round, is_refusal};
+use super::status::{MonError, OpenSession, SessionState};
+use super::subs::Subs;
+use crate::connection::{ConnectionEvent, ConnectionHandle};
+use crate::dialer::Dialer;
+use crate::event::Event;
+use axon_core::{CommandError, CommandOutput};
+use axon_proto::msgs::auth::MAuth;
+use axon_proto::msgs::mon_command::MMonCommand;
+use axon_proto::msgs::mon_get_map::MMonGetMap;
+use axon_proto::msgs::mon_get_version::MMonGetVersion;
+use axon_proto::msgs::mon_subscribe::{MMonSubscribe, SubscribeItem};
+use axon_proto::{Message, MonMap};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+/// Who waits for a command's answer, and how long.
+pub(crate) struct Waiter {
+    pub answer: oneshot::Sender<Result<CommandOutput, CommandError>>,
+    pub secs: u64,
+}
+
+/// Who waits for the versions of a map: newest and oldest.
+pub(crate) type VersionWaiter = oneshot::Sender<Result<(u64, u64), MonError>>;
+
+/// What the session is asked to do.
+pub(crate) enum Request {
+    Command { request: CommandRequest, waiter: Waiter },
+    Send(Message),
+    Subscribe { what: String, start: u64, once: bool },
+    Unsubscribe { what: String },
+    Version { what: String, waiter: VersionWaiter },
+}
+
+/// Most events that wait for the owner inside the task.
+const EVENTS_HELD_MAX: usize = 4096;
+
+/// Upstream's `tick` while connected (`mon_client_log_interval`).
+const TICK: Duration = Duration::from_secs(1);
+
+/// The open session.
+pub(super) struct Active {
+    pub handle: ConnectionHandle,
+    events: mpsc::Receiver<ConnectionEvent>,
+    /// Counts sessions.
+    number: u64,
+    pub open: OpenSession,
+    pinged: Instant,
+    /// When the last ping that was answered was sent.
+    pub heard: Instant,
+}
+
+/// The task.
+pub(crate) struct Session {
+    pub(super) dialer: Arc<Dialer>,
+    pub(super) hunt: Hunt,
+    pub(super) subs: Subs,
+    pub(super) commands: CommandTable<Waiter>,
+    pub(super) versions: BTreeMap<u64, VersionWaiter>,
+    last_handle: u64,
+    /// Messages that wait for a session.
+    queued: Vec<Message>,
+    pub(super) monmap: Option<Arc<MonMap>>,
+    pub(super) active: Option<Active>,
+    round: Option<Round>,
+    sessions: u64,
+    pub(super) outbox: VecDeque<Event>,
+    channels: Channels,
+}
+
+/// How the task is reached and what it tells.
+pub(crate) struct Channels {
+    pub requests: mpsc::Receiver<Request>,
+    pub events: mpsc::Sender<Event>,
+    pub state: watch::Sender<SessionState>,
+    pub monmap: watch::Sender<Option<Arc<MonMap>>>,
+    pub stop: CancellationToken,
+}
+
+/// What woke the task.
+enum Wake {
+    Stop,
+    Request(Option<Request>),
+    Connection(Option<ConnectionEvent>),
+    Login(Box<Login>),
+    RoundOver,
+    Deadline,
+    Tick,
+    Delivered,
+    OwnerGone,
+}
+
+impl Session {
+    pub(crate) fn new(dialer: Arc<Dialer>, channels: Channels) -> Self {
+        let hunt = Hunt::new(dialer.config.hunt, dialer.config.monitors.clone());
+        let mut subs = Subs::default();
+        subs.want("monmap", 0, false);
+        subs.want("config", 0, false);
+        Session {
+            dialer,
+            hunt,
+            subs,
+            commands: CommandTable::default(),
+            versions: BTreeMap::new(),
+            last_handle: 0,
+            queued: Vec::new(),
+            monmap: None,
+            active: None,
+            round: None,
+            sessions: 0,
+            outbox: VecDeque::new(),
+            channels,
+        }
+    }
+
+    /// Runs until it is stopped or nobody holds the other ends any more.
+    pub(crate) async fn run(mut self) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.start_round();
+        loop {
+            match self.wake(&mut ticks).await {
+                Wake::Stop | Wake::Request(None) | Wake::OwnerGone => break,
+                Wake::Request(Some(request)) => self.handle_request(request).await,
+                Wake::Connection(Some(event)) => self.handle_connection(event).await,
+                Wake::Connection(None) => self.reopen("the connection is gone".to_owned()),
+                Wake::Login(login) => self.handle_login(*login).await,
+                Wake::RoundOver => self.next_round(),
+                Wake::Deadline => self.expire(),
+                Wake::Tick => self.tick().await,
+                Wake::Delivered => {}
+            }
+        }
+        self.finish();
+    }
+
+    async fn wake(&mut self, ticks: &mut tokio::time::Interval) -> Wake {
+        let deadline = self.commands.next_deadline().map(Instant::from_std);
+        let round_until = self.round.as_ref().map(|round| round.until);
+        let reading = self.outbox.len() < EVENTS_HELD_MAX;
+        tokio::select! {
+            () = self.channels.stop.cancelled() => Wake::Stop,
+            permit = self.channels.events.reserve(), if !self.outbox.is_empty() => match permit {
+                Ok(permit) => {
+                    if let Some(event) = self.outbox.pop_front() {
+                        permit.send(event);
+                    }
+                    Wake::Delivered
+                }
+                Err(_) => Wake::OwnerGone,
+            },
+            event = next_event(&mut self.active), if reading => Wake::Connection(event),
+            login = next_login(&mut self.round) => Wake::Login(Box::new(login)),
+            () = at(round_until) => Wake::RoundOver,
+            () = at(deadline) => Wake::Deadline,
+            _ = ticks.tick() => Wake::Tick,
+            request = self.channels.requests.recv() => Wake::Request(request),
+        }
+    }
+
+    async fn handle_request(&mut self, request: Request) {
+        match request {
+            Request::Command { request, waiter } => {
+                self.commands.insert(request, waiter);
+                self.send_commands().await;
+            }
+            Request::Send(message) => self.send(message).await,
+            Request::Subscribe { what, start, once } => {
+                if self.subs.want(&what, start, once) {
+                    self.send_subs().await;
+                }
+            }
+            Request::Unsubscribe { what } => self.subs.unwant(&what),
+            Request::Version { what, waiter } => {
+                self.last_handle += 1;
+                self.versions.insert(self.last_handle, waiter);
+                self.send(MMonGetVersion { handle: self.last_handle, what }.into()).await;
+            }
+        }
+    }
+
+    /// Sends now, or with the next session.
+    pub(super) async fn send(&mut self, message: Message) {
+        match &self.active {
+            Some(active) => {
+                // A session that ends meanwhile says so by its own event.
+                let _ = active.handle.send(message).await;
+            }
+            None => self.queued.push(message),
+        }
+    }
+
+    /// Sends every command that this session has not been sent. They name the cluster, so they wait for the monmap.
+    pub(super) async fn send_commands(&mut self) {
+        let (Some(active), Some(monmap)) = (&self.active, &self.monmap) else { return };
+        self.commands.retain(|waiter| !waiter.answer.is_closed());
+        for (tid, request) in self.commands.take_unsent(active.number) {
+            let message = MMonCommand {
+                tid,
+                version: 0,
+                fsid: monmap.fsid,
+                cmd: vec![request.json],
+                data: request.input,
+            };
+            debug!(tid, mon = active.open.mon, "command sent");
+            let _ = active.handle.send(Message::from(message)).await;
+        }
+    }
+
+    pub(super) async fn send_subs(&mut self) {
+        let Some(active) = &self.active else { return };
+        let Some(asked) = self.subs.take_new() else { return };
+        let flags = |once| if once { SubscribeItem::ONETIME } else { 0 };
+        let what = asked
+            .into_iter()
+            .map(|(what, sub)| (what, SubscribeItem { start: sub.start, flags: flags(sub.once) }));
+        let message = MMonSubscribe { what: what.collect(), hostname: crate::host::short_name() };
+        let _ = active.handle.send(Message::from(message)).await;
+    }
+
+    async fn handle_login(&mut self, login: Login) {
+        let Login { candidate, connected, slot } = login;
+        let Some(credentials) = slot.take() else { return };
+        self.round = None;
+        self.dialer.auth.adopt(credentials);
+        self.hunt.round_finished();
+        self.sessions += 1;
+        let open = OpenSession {
+            mon: candidate.name,
+            addr: connected.handle.peer_addr(),
+            global_id: connected.peer.global_id,
+            features: connected.peer.features,
+            con_mode: connected.peer.con_mode,
+            our_addr: connected.peer.our_addr,
+        };
+        info!(mon = open.mon, addr = %open.addr, global_id = open.global_id, con_mode = open.con_mode, "monitor session");
+        let now = Instant::now();
+        self.active = Some(Active {
+            handle: connected.handle,
+            events: connected.events,
+            number: self.sessions,
+            open: open.clone(),
+            pinged: now,
+            heard: now,
+        });
+        self.channels.state.send_replace(SessionState::Open(open.clone()));
+        self.outbox.push_back(Event::Connected(open));
+        self.send(MMonGetMap.into()).await;
+        self.send_subs().await;
+        self.renew_tickets().await;
+        for message in std::mem::take(&mut self.queued) {
+            self.send(message).await;
+        }
+        self.send_commands().await;
+    }
+
+    /// Ends the session, or the round, and hunts again.
+    pub(super) fn reopen(&mut self, why: String) {
+        if let Some(active) = self.active.take() {
+            warn!(mon = active.open.mon, addr = %active.open.addr, "monitor session ended: {why}");
+            let error = MonError::Lost { mon: active.open.mon.clone(), why: why.clone() };
+            self.channels.state.send_replace(SessionState::Hunting { why: Some(error.clone()) });
+            for (_, waiter) in std::mem::take(&mut self.versions) {
+                let _ = waiter.send(Err(error.clone()));
+            }
+            for waiter in self.commands.session_ended() {
+                let target = format!("mon.{}", active.open.mon);
+                let _ = waiter.answer.send(Err(CommandError::Lost { target }));
+            }
+            self.outbox.push_back(Event::Disconnected { why });
+        }
+        self.subs.reload();
+        self.start_round();
+    }
+
+    fn start_round(&mut self) {
+        self.hunt.round_started();
+        let candidates = self.hunt.next_round(random_below);
+        let timeout = self.hunt.round_timeout();
+        self.round = Some(Round::start(&self.dialer, candidates, timeout));
+    }
+
+    fn next_round(&mut self) {
+        let Some(round) = self.round.take() else { return };
+        let config = &self.dialer.config;
+        let error = match round.failure.clone() {
+            Some(source) if is_refusal(&source) => {
+                // As upstream: a refusal ends the hunt, and the next one waits longer.
+                self.hunt.round_finished();
+                Some(MonError::Refused {
+                    name: config.name.clone(),
+                    key_source: config.key_source.clone(),
+                    source,
+                })
+            }
+            Some(source) => Some(MonError::Unreachable {
+                tried: round.tried(),
+                monitors_source: config.monitors_source.clone(),
+                source,
+            }),
+            None => None,
+        };
+        if let Some(error) = error {
+            warn!("{error}; trying again");
+            self.channels.state.send_replace(SessionState::Hunting { why: Some(error) });
+        }
+        self.start_round();
+    }
+
+    async fn tick(&mut self) {
+        self.commands.retain(|waiter| !waiter.answer.is_closed());
+        self.versions.retain(|_, waiter| !waiter.is_closed());
+        let config = self.dialer.config.clone();
+        let Some(active) = &mut self.active else { return };
+        let now = Instant::now();
+        if now >= active.pinged + config.ping_interval {
+            active.pinged = now;
+            let silent = now - active.heard;
+            if !config.ping_timeout.is_zero() && silent > config.ping_timeout {
+                return self.reopen(format!("no sign of life for {} s", silent.as_secs()));
+            }
+            let _ = active.handle.keepalive().await;
+            self.hunt.unback();
+        }
+        self.renew_tickets().await;
+    }
+
+    /// Asks for tickets and rotating keys that are due.
+    pub(super) async fn renew_tickets(&mut self) {
+        let auth = self.dialer.auth.clone();
+        let renewal = auth.renewal_request().unwrap_or_else(|e| {
+            warn!("tickets cannot be renewed: {e}");
+            None
+        });
+        for payload in [renewal, auth.rotating_request()].into_iter().flatten() {
+            let protocol = axon_msgr::auth::method::CEPHX;
+            self.send(MAuth { version: 0, protocol, auth_payload: payload, monmap_epoch: 0 }.into()).await;
+        }
+    }
+
+    fn expire(&mut self) {
+        for (waiter, ended) in self.commands.expire(std::time::Instant::now()) {
+            let error = match ended {
+                Ended::Deadline { sent: false } => self.unreachable(),
+                Ended::Deadline { sent: true } | Ended::Unknown => {
+                    CommandError::Deadline { secs: waiter.secs, sent: true }
+                }
+            };
+            let _ = waiter.answer.send(Err(error));
+        }
+    }
+
+    fn unreachable(&self) -> CommandError {
+        let why = match &*self.channels.state.borrow() {
+            SessionState::Hunting { why: Some(why) } => why.to_string(),
+            _ => "no monitor session".to_owned(),
+        };
+        CommandError::Unreachable { target: "the cluster".to_owned(), errno: ETIMEDOUT, why }
+    }
+
+    fn finish(self) {
+        for event in self.outbox {
+            let _ = self.channels.events.try_send(event);
+        }
+        self.channels.state.send_replace(SessionState::Closed);
+    }
+
+    /// Publishes the monmap.
+    pub(super) fn publish_monmap(&mut self, monmap: Arc<MonMap>) {
+        self.monmap = Some(monmap.clone());
+        self.channels.monmap.send_replace(Some(monmap));
+        if let Some(active) = &self.active {
+            self.channels.state.send_replace(SessionState::Open(active.open.clone()));
+        }
+    }
+
+    /// Tells those who wait for a session why there is none.
+    pub(super) fn publish_error(&self, error: MonError) {
+        self.channels.state.send_replace(SessionState::Hunting { why: Some(error) });
+    }
+}
+
+async fn next_event(active: &mut Option<Active>) -> Option<ConnectionEvent> {
+    match active {
+        Some(active) => active.events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_login(round: &mut Option<Round>) -> Login {
+    match round {
+        Some(round) => round.success().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A random number below `bound`; 0 when the system has none to give, which only makes the choice less even.
+fn random_below(bound: u64) -> u64 {
+    getrandom::u64().unwrap_or_default() % bound.max(1)
+}
+
+const ETIMEDOUT: i32 = 110;
