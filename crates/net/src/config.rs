@@ -244,7 +244,10 @@ mod tests {
             (vec![("mon_host", "v1:10.0.0.1"), ("key", KEY)], "only v1"),
             (vec![("mon_host", "10.0.0.1:x"), ("key", KEY)], "port"),
             (vec![("mon_host", "10.0.0.1"), ("key", KEY), ("fsid", "1")], "fsid"),
-            (vec![("mon_host", "10.0.0.1"), ("key", KEY), ("ms_mon_cluster_mode", "x")], "crc"),
+            (
+                vec![("mon_host", "10.0.0.1"), ("key", KEY), ("ms_mon_cluster_mode", "x")],
+                "ms_mon_cluster_mode",
+            ),
             (
                 vec![("mon_host", "10.0.0.1"), ("key", KEY), ("mon_client_hunt_interval", "-1")],
                 "hunt_interval",
