@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// What is set in a daemon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DaemonConfig {
-    /// Values by option and level (`CONF_*`: -1 default, 0 mon, 1 file, 2 environment, 3 command line, 4 override).
+    /// Values by option and level (`CONF_*`: 0 default, 1 mon, 2 file, 3 environment, 4 command line, 5 override, 6 final).
     pub config: BTreeMap<String, BTreeMap<i32, String>>,
     /// What the monitors say and the daemon does not follow, as it cannot change while it runs.
     pub ignored_mon_config: BTreeMap<String, String>,

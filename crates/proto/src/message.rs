@@ -277,6 +277,7 @@ mod tests {
     #[test]
     fn every_message_round_trips_and_refuses_every_truncation_of_its_front() {
         for (name, samples) in Message::samples() {
+            assert!(!samples.is_empty(), "{name} has no sample: implement Payload::samples");
             for sample in samples {
                 for features in [Features(crate::features::SUPPORTED), Features::ALL] {
                     let raw = sample.to_raw(features);

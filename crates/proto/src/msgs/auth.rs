@@ -41,7 +41,12 @@ impl Payload for MAuth {
             version: paxos::version(&mut r)?,
             protocol: r.u32()?,
             auth_payload: r.value()?,
-            monmap_epoch: if r.is_empty() { 0 } else { r.u32()? },
+            monmap_epoch: r.u32()?,
         })
+    }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MAuth { version: 1, protocol: 2, auth_payload: Bytes::from_static(b"p"), monmap_epoch: 3 }]
     }
 }

@@ -50,4 +50,15 @@ impl Payload for MAuthReply {
             result_msg: r.value()?,
         })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MAuthReply {
+            protocol: 2,
+            result: -13,
+            global_id: 4,
+            result_bl: Bytes::from_static(b"b"),
+            result_msg: "m".into(),
+        }]
+    }
 }

@@ -39,4 +39,9 @@ impl Payload for MCommand {
         let mut r = raw.front_reader(Self::NAME);
         Ok(MCommand { tid: raw.header.tid, fsid: r.value()?, cmd: r.value()?, data: raw.data.clone() })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MCommand { tid: 1, fsid: Fsid([2; 16]), cmd: vec!["{}".into()], data: Bytes::from_static(b"d") }]
+    }
 }

@@ -38,6 +38,11 @@ impl Payload for MCommandReply {
         let mut r = raw.front_reader(Self::NAME);
         Ok(MCommandReply { tid: raw.header.tid, r: r.i32()?, rs: r.value()?, data: raw.data.clone() })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MCommandReply { tid: 1, r: -2, rs: "s".into(), data: Bytes::from_static(b"d") }]
+    }
 }
 
 #[cfg(test)]

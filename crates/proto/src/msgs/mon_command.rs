@@ -48,6 +48,17 @@ impl Payload for MMonCommand {
             data: raw.data.clone(),
         })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MMonCommand {
+            tid: 1,
+            version: 2,
+            fsid: Fsid([2; 16]),
+            cmd: vec!["{}".into()],
+            data: Bytes::from_static(b"d"),
+        }]
+    }
 }
 
 #[cfg(test)]

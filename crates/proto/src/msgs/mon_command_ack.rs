@@ -50,4 +50,16 @@ impl Payload for MMonCommandAck {
             data: raw.data.clone(),
         })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MMonCommandAck {
+            tid: 1,
+            version: 2,
+            r: -2,
+            rs: "s".into(),
+            cmd: vec!["{}".into()],
+            data: Bytes::from_static(b"d"),
+        }]
+    }
 }

@@ -18,4 +18,9 @@ impl Payload for MMonGetMap {
     fn decode(_: &RawMessage) -> Result<Self> {
         Ok(MMonGetMap)
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MMonGetMap]
+    }
 }

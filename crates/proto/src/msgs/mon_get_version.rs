@@ -26,4 +26,9 @@ impl Payload for MMonGetVersion {
         let mut r = raw.front_reader(Self::NAME);
         Ok(MMonGetVersion { handle: r.u64()?, what: r.value()? })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MMonGetVersion { handle: 1, what: "osdmap".into() }]
+    }
 }

@@ -29,4 +29,9 @@ impl Payload for MMonGetVersionReply {
         let oldest_version = if raw.header.version >= 2 { r.u64()? } else { 0 };
         Ok(MMonGetVersionReply { handle, version, oldest_version })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MMonGetVersionReply { handle: 1, version: 9, oldest_version: 2 }]
+    }
 }

@@ -46,6 +46,14 @@ impl Payload for MMonSubscribe {
         let hostname = if raw.header.version >= 3 { r.value()? } else { String::new() };
         Ok(MMonSubscribe { what, hostname })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MMonSubscribe {
+            what: [("osdmap".to_owned(), SubscribeItem { start: 3, flags: 1 })].into(),
+            hostname: "h".into(),
+        }]
+    }
 }
 
 #[cfg(test)]

@@ -28,4 +28,9 @@ impl Payload for MMonSubscribeAck {
         let mut r = raw.front_reader(Self::NAME);
         Ok(MMonSubscribeAck { interval: r.u32()?, fsid: r.value()? })
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MMonSubscribeAck { interval: 300, fsid: Fsid([2; 16]) }]
+    }
 }

@@ -18,4 +18,9 @@ impl Payload for MPing {
     fn decode(_: &RawMessage) -> Result<Self> {
         Ok(MPing)
     }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![MPing]
+    }
 }
