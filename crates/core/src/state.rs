@@ -1,8 +1,14 @@
 //! One immutable snapshot of all that the monitors and daemons have pushed to the manager. Cloning it costs a reference
 //! count per part, so the owner task publishes a new one after every event that changed something.
 
+use crate::daemons::DaemonIndex;
 use crate::kv::Kv;
 use axon_proto::Fsid;
+use axon_proto::fs_map::FSMap;
+use axon_proto::mgr_map::MgrMap;
+use axon_proto::mon_map::MonMap;
+use axon_proto::release::Release;
+use axon_proto::service_map::ServiceMap;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,13 +21,22 @@ pub struct Identity {
     /// The global id that the monitors gave this instance.
     pub gid: u64,
     pub hostname: String,
+    /// The long version text of the release that this manager stands in for (`docs/decisions/0003-version-shown.md`).
+    pub ceph_version: String,
 }
 
 /// The snapshot. Fields are upstream's names of what `ClusterState` and `DaemonStateIndex` keep.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct State {
     pub fsid: Fsid,
     pub me: Arc<Identity>,
+    /// The release that the monitors run: it decides which commands, operations and JSON shapes there are.
+    pub release: Release,
+    pub mon_map: Arc<MonMap>,
+    pub mgr_map: Arc<MgrMap>,
+    pub fs_map: Arc<FSMap>,
+    pub service_map: Arc<ServiceMap>,
+    pub daemons: Arc<DaemonIndex>,
     /// `MMgrDigest`'s health: what `ceph health detail --format json` shows.
     pub health: Arc<Value>,
     /// `MMgrDigest`'s monitor status.
@@ -30,6 +45,25 @@ pub struct State {
     pub options: Arc<BTreeMap<String, String>>,
     /// The monitors' store for modules and devices.
     pub kv: Kv,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State {
+            fsid: Fsid::default(),
+            me: Arc::default(),
+            release: Release::NEWEST,
+            mon_map: Arc::default(),
+            mgr_map: Arc::default(),
+            fs_map: Arc::default(),
+            service_map: Arc::default(),
+            daemons: Arc::default(),
+            health: Arc::default(),
+            mon_status: Arc::default(),
+            options: Arc::default(),
+            kv: Kv::default(),
+        }
+    }
 }
 
 impl State {
