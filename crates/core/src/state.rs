@@ -4,7 +4,7 @@
 use crate::daemons::DaemonIndex;
 use crate::kv::Kv;
 use axon_proto::Fsid;
-use axon_proto::fs_map::FSMap;
+use axon_proto::fs_map::FsMap;
 use axon_proto::mgr_map::MgrMap;
 use axon_proto::mon_map::MonMap;
 use axon_proto::release::Release;
@@ -34,7 +34,7 @@ pub struct State {
     pub release: Release,
     pub mon_map: Arc<MonMap>,
     pub mgr_map: Arc<MgrMap>,
-    pub fs_map: Arc<FSMap>,
+    pub fs_map: Arc<FsMap>,
     pub service_map: Arc<ServiceMap>,
     pub daemons: Arc<DaemonIndex>,
     /// `MMgrDigest`'s health: what `ceph health detail --format json` shows.
