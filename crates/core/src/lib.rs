@@ -8,7 +8,9 @@ pub mod config;
 pub mod daemons;
 pub mod kv;
 pub mod lifecycle;
+pub mod pg_map;
 pub mod state;
+pub mod text;
 
 pub use cluster::Cluster;
 pub use command::{Command, CommandError, CommandOutput, CommandSink, Commands, Target};

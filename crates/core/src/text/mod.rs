@@ -1,0 +1,8 @@
+//! Text as the CLI shows it: quantities, ages and tables of upstream's `include/types.h`, `common/ceph_time.cc` and
+//! `common/TextTable.{h,cc}`.
+
+mod quantity;
+mod table;
+
+pub use quantity::{age, bytes, fixed, lowprecision, osd_list, percent, si, weight};
+pub use table::{Column, Table};
