@@ -1,1 +1,31 @@
-//! axon-api
+//! The REST API and the commands of the `dashboard` module. A URL path leads to an operation (a row of a resource's
+//! table), the operation to its handler, and the handler to the cluster through `axon_core` alone.
+//!
+//! - `http`: what every operation shares; `http::service` is the life of a request
+//! - `resources`: one file per resource: types, operation table, handlers
+//! - `commands`: `ceph dashboard …`, one row each
+//! - `access`, `auth`, `settings`, `tasks`, `audit`: users, tokens, settings, tasks, audit
+//! - `server`: sockets and TLS; `ui`: the stock web UI; `openapi`: the document
+//!
+//! How to add an operation: `docs/adding/operation.md`.
+
+pub mod access;
+pub mod audit;
+pub mod auth;
+pub mod dashboard;
+pub mod http;
+pub mod openapi;
+pub mod own_writes;
+pub mod release;
+pub mod resources;
+pub mod settings;
+pub mod tasks;
+pub mod ui;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use dashboard::{ClusterLog, Dashboard, Setup};
+pub use http::service::Api;
+pub use release::Release;
+pub use ui::Ui;
