@@ -161,7 +161,12 @@ impl Bench {
     pub async fn start(mut self) -> Running {
         self.kv.push(("mgr/dashboard/accessdb_v2".to_owned(), self.db.to_text()));
         self.kv.push(("mgr/dashboard/jwt_secret".to_owned(), "AAECAwQFBgcICQoLDA0ODw==".to_owned()));
-        self.state.me = Arc::new(Identity { id: "x".to_owned(), gid: 4100, hostname: "node1".to_owned() });
+        self.state.me = Arc::new(Identity {
+            id: "x".to_owned(),
+            gid: 4100,
+            hostname: "node1".to_owned(),
+            ..Identity::default()
+        });
         self.state.options = Arc::new(self.options);
         self.state.kv = Kv::from_entries(self.kv);
         let sink = Arc::new(Sink { answers: self.answers, pushes: self.pushes, ..Sink::default() });
