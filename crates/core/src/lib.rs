@@ -9,6 +9,7 @@ pub mod daemons;
 pub mod kv;
 pub mod lifecycle;
 pub mod pg_map;
+pub mod perf;
 pub mod state;
 pub mod text;
 

@@ -3,6 +3,7 @@
 
 use crate::daemons::DaemonIndex;
 use crate::kv::Kv;
+use crate::perf::PerfIndex;
 use axon_proto::Fsid;
 use axon_proto::fs_map::FsMap;
 use axon_proto::mgr_map::MgrMap;
@@ -37,6 +38,7 @@ pub struct State {
     pub fs_map: Arc<FsMap>,
     pub service_map: Arc<ServiceMap>,
     pub daemons: Arc<DaemonIndex>,
+    pub perf: Arc<PerfIndex>,
     /// `MMgrDigest`'s health: what `ceph health detail --format json` shows.
     pub health: Arc<Value>,
     /// `MMgrDigest`'s monitor status.
@@ -58,6 +60,7 @@ impl Default for State {
             fs_map: Arc::default(),
             service_map: Arc::default(),
             daemons: Arc::default(),
+            perf: Arc::default(),
             health: Arc::default(),
             mon_status: Arc::default(),
             options: Arc::default(),

@@ -10,6 +10,7 @@ mod devices;
 pub use devices::{Attachment, Device};
 
 use axon_proto::UTime;
+use axon_proto::health::DaemonHealthMetric;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -50,6 +51,8 @@ pub struct DaemonState {
     pub ignored_mon_config: BTreeMap<String, String>,
     /// Defaults compiled into the daemon, still encoded: rarely asked for, and large.
     pub config_defaults_bl: Bytes,
+    /// What an OSD or a monitor reports about its own health.
+    pub health_metrics: Vec<DaemonHealthMetric>,
 }
 
 impl DaemonState {

@@ -1,0 +1,242 @@
+//! Performance counters of daemons (`DaemonPerfCounters` in `src/mgr/DaemonState.{h,cc}`): schemas declared once per session,
+//! values packed in the order of the counters' paths, the last [`SAMPLES_MAX`] reports kept.
+//!
+//! Invariants:
+//! - daemons that declare the same counters share one schema; a daemon costs its values only;
+//! - the working copy and published snapshots share samples: a report copies no history;
+//! - a report whose values do not fit the declared counters is refused whole.
+
+mod schema;
+
+pub use schema::Schema;
+
+use crate::daemons::DaemonKey;
+use axon_denc::{DecodeError, Reader};
+use axon_proto::UTime;
+use axon_proto::msgs::mgr_report::{MMgrReport, PerfCounterType};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// How many values of a counter are kept, as upstream does.
+pub const SAMPLES_MAX: usize = 20;
+
+/// A counter at one moment. `count` belongs to averages (`LONGRUNAVG`): `value` is then the sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    pub t: UTime,
+    pub value: u64,
+    pub count: u64,
+}
+
+/// One report's values: a column per counter of the schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Sample {
+    t: UTime,
+    schema: Arc<Schema>,
+    columns: Arc<[u64]>,
+}
+
+/// What one daemon has reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DaemonPerf {
+    schema: Arc<Schema>,
+    samples: VecDeque<Sample>,
+}
+
+impl DaemonPerf {
+    /// The counters that it reports.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The newest value of a counter.
+    #[must_use]
+    pub fn latest(&self, path: &str) -> Option<Point> {
+        self.samples.back().and_then(|s| s.point(path))
+    }
+
+    /// The kept values of a counter, oldest first.
+    pub fn history<'a>(&'a self, path: &'a str) -> impl Iterator<Item = Point> + 'a {
+        self.samples.iter().filter_map(move |s| s.point(path))
+    }
+
+    /// Change per second between the two newest values (`get_rate` of upstream's modules); 0 where there are fewer.
+    #[must_use]
+    pub fn rate(&self, path: &str) -> f64 {
+        let newest: Vec<Point> = self.samples.iter().rev().filter_map(|s| s.point(path)).take(2).collect();
+        match newest.as_slice() {
+            [last, before] => rate_between(before, last),
+            _ => 0.0,
+        }
+    }
+}
+
+/// Change per second; 0 when no time has passed.
+#[must_use]
+pub fn rate_between(before: &Point, last: &Point) -> f64 {
+    let secs = last.t.as_secs_f64() - before.t.as_secs_f64();
+    if secs <= 0.0 { 0.0 } else { (last.value as f64 - before.value as f64) / secs }
+}
+
+impl Sample {
+    fn point(&self, path: &str) -> Option<Point> {
+        let (column, is_average) = self.schema.column(path)?;
+        let value = *self.columns.get(column)?;
+        let count = if is_average { *self.columns.get(column + 1)? } else { 0 };
+        Some(Point { t: self.t, value, count })
+    }
+}
+
+/// Counters of all daemons.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PerfIndex {
+    daemons: BTreeMap<DaemonKey, Arc<DaemonPerf>>,
+    /// Every counter that was ever declared, by path: the schemas point here.
+    types: BTreeMap<String, Arc<PerfCounterType>>,
+    schemas: Vec<Arc<Schema>>,
+}
+
+impl PerfIndex {
+    /// One daemon's counters.
+    #[must_use]
+    pub fn daemon(&self, key: &DaemonKey) -> Option<&Arc<DaemonPerf>> {
+        self.daemons.get(key)
+    }
+
+    /// Every daemon's.
+    pub fn iter(&self) -> impl Iterator<Item = (&DaemonKey, &Arc<DaemonPerf>)> {
+        self.daemons.iter()
+    }
+
+    /// A daemon's session begins: it will declare its counters anew.
+    pub fn open(&mut self, key: &DaemonKey) {
+        self.daemons.insert(key.clone(), Arc::default());
+    }
+
+    /// A daemon has gone.
+    pub fn close(&mut self, key: &DaemonKey) {
+        self.daemons.remove(key);
+    }
+
+    /// Takes in a report. An error leaves the daemon as it was.
+    pub fn apply(&mut self, key: &DaemonKey, report: &MMgrReport, now: UTime) -> Result<(), DecodeError> {
+        let known = self.daemons.get(key).map(|d| d.schema.clone()).unwrap_or_default();
+        let schema = if report.declare_types.is_empty() && report.undeclare_types.is_empty() {
+            known
+        } else {
+            let changed = known.changed(&report.declare_types, &report.undeclare_types, &mut self.types);
+            self.interned(changed)
+        };
+        let columns = unpacked(&schema, &report.packed)?;
+        let daemon = Arc::make_mut(self.daemons.entry(key.clone()).or_default());
+        daemon.schema = schema.clone();
+        if daemon.samples.len() == SAMPLES_MAX {
+            daemon.samples.pop_front();
+        }
+        daemon.samples.push_back(Sample { t: now, schema, columns });
+        Ok(())
+    }
+
+    /// The same schema that another daemon has already, or this one.
+    fn interned(&mut self, schema: Schema) -> Arc<Schema> {
+        if let Some(known) = self.schemas.iter().find(|known| ***known == schema) {
+            return known.clone();
+        }
+        // Schemas that no daemon uses any more go when a new one comes.
+        self.schemas.retain(|known| Arc::strong_count(known) > 1);
+        let schema = Arc::new(schema);
+        self.schemas.push(schema.clone());
+        schema
+    }
+}
+
+/// The values behind the envelope, by the schema's order.
+fn unpacked(schema: &Schema, packed: &[u8]) -> Result<Arc<[u64]>, DecodeError> {
+    let (_, mut r) = Reader::named(packed, "MMgrReport").envelope(1, "MMgrReport::packed")?;
+    let mut columns = Vec::with_capacity(schema.columns());
+    for counter in schema.types() {
+        columns.push(r.u64()?);
+        if counter.kind & PerfCounterType::LONGRUNAVG != 0 {
+            columns.push(r.u64()?);
+            // The count once more: the daemon's guard against torn reads.
+            r.u64()?;
+        }
+    }
+    Ok(columns.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axon_denc::Writer;
+
+    fn counter(path: &str, kind: u8) -> PerfCounterType {
+        PerfCounterType {
+            path: path.to_owned(),
+            description: String::new(),
+            nick: String::new(),
+            kind,
+            priority: 5,
+            unit: 1,
+        }
+    }
+
+    fn report(declare: &[PerfCounterType], undeclare: &[&str], values: &[u64]) -> MMgrReport {
+        let mut w = Writer::new();
+        w.envelope(1, 1, |w| values.iter().for_each(|v| w.u64(*v)));
+        MMgrReport {
+            declare_types: declare.to_vec(),
+            undeclare_types: undeclare.iter().map(|s| (*s).to_owned()).collect(),
+            packed: w.into_bytes(),
+            ..Default::default()
+        }
+    }
+
+    fn at(sec: u32) -> UTime {
+        UTime { sec, nsec: 0 }
+    }
+
+    #[test]
+    fn values_travel_in_the_order_of_their_paths() {
+        let mut index = PerfIndex::default();
+        let key = DaemonKey::new("osd", "0");
+        let average = PerfCounterType::LONGRUNAVG | PerfCounterType::TIME;
+        let declared = [counter("osd.op_w", 10), counter("osd.lat", average)];
+        index.open(&key);
+        index.apply(&key, &report(&declared, &[], &[700, 7, 7, 40]), at(10)).unwrap();
+        index.apply(&key, &report(&[], &[], &[800, 8, 8, 60]), at(15)).unwrap();
+        let osd = index.daemon(&key).unwrap();
+        assert_eq!(osd.latest("osd.lat"), Some(Point { t: at(15), value: 800, count: 8 }));
+        assert_eq!(osd.history("osd.op_w").map(|p| p.value).collect::<Vec<_>>(), [40, 60]);
+        assert!((osd.rate("osd.op_w") - 4.0).abs() < 1e-9);
+        assert!(osd.rate("osd.nope").abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_report_that_does_not_fit_its_schema_changes_nothing() {
+        let mut index = PerfIndex::default();
+        let key = DaemonKey::new("osd", "0");
+        index.apply(&key, &report(&[counter("a", 10)], &[], &[1]), at(1)).unwrap();
+        let before = index.clone();
+        assert!(index.apply(&key, &report(&[counter("b", 10)], &[], &[1]), at(2)).is_err());
+        assert_eq!(index.daemons, before.daemons);
+        index.apply(&key, &report(&[], &["a"], &[]), at(3)).unwrap();
+        assert_eq!(index.daemon(&key).unwrap().latest("a"), None);
+    }
+
+    #[test]
+    fn daemons_with_the_same_counters_share_a_schema_and_history_is_bounded() {
+        let mut index = PerfIndex::default();
+        let declared = [counter("a", 10), counter("b", 10)];
+        for id in 0..3 {
+            let key = DaemonKey::new("osd", id.to_string());
+            index.apply(&key, &report(&declared, &[], &[1, 2]), at(1)).unwrap();
+            for sec in 2..40 {
+                index.apply(&key, &report(&[], &[], &[1, 2]), at(sec)).unwrap();
+            }
+            assert_eq!(index.daemon(&key).unwrap().history("a").count(), SAMPLES_MAX);
+        }
+        assert_eq!(index.schemas.len(), 1);
+    }
+}

@@ -1,0 +1,73 @@
+//! The counters that a daemon has declared, in the order in which their values travel.
+
+use axon_proto::msgs::mgr_report::PerfCounterType;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Declared counters, sorted by path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    types: Vec<Arc<PerfCounterType>>,
+    /// First column of each counter; an average has two.
+    starts: Vec<usize>,
+    columns: usize,
+}
+
+impl Schema {
+    /// The counters, by path.
+    pub fn types(&self) -> impl Iterator<Item = &PerfCounterType> {
+        self.types.iter().map(|t| &**t)
+    }
+
+    /// One counter's type.
+    #[must_use]
+    pub fn counter(&self, path: &str) -> Option<&PerfCounterType> {
+        self.types.get(self.position(path)?).map(|t| &**t)
+    }
+
+    /// Number of values that one report carries, counts included.
+    #[must_use]
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// A counter's column, and whether its count is in the next one.
+    pub(super) fn column(&self, path: &str) -> Option<(usize, bool)> {
+        let at = self.position(path)?;
+        Some((*self.starts.get(at)?, is_average(self.types.get(at)?)))
+    }
+
+    /// With counters added and removed. A path that some daemon has declared before keeps its first type, as upstream does.
+    pub(super) fn changed(
+        &self,
+        declare: &[PerfCounterType],
+        undeclare: &[String],
+        known: &mut BTreeMap<String, Arc<PerfCounterType>>,
+    ) -> Schema {
+        let mut types: BTreeMap<&str, Arc<PerfCounterType>> =
+            self.types.iter().map(|t| (t.path.as_str(), t.clone())).collect();
+        for declared in declare {
+            let shared = known.entry(declared.path.clone()).or_insert_with(|| Arc::new(declared.clone()));
+            types.insert(&declared.path, shared.clone());
+        }
+        for path in undeclare {
+            types.remove(path.as_str());
+        }
+        let types: Vec<_> = types.into_values().collect();
+        let mut starts = Vec::with_capacity(types.len());
+        let mut columns = 0;
+        for counter in &types {
+            starts.push(columns);
+            columns += if is_average(counter) { 2 } else { 1 };
+        }
+        Schema { types, starts, columns }
+    }
+
+    fn position(&self, path: &str) -> Option<usize> {
+        self.types.binary_search_by(|t| t.path.as_str().cmp(path)).ok()
+    }
+}
+
+fn is_average(counter: &PerfCounterType) -> bool {
+    counter.kind & PerfCounterType::LONGRUNAVG != 0
+}
