@@ -1,23 +1,27 @@
 //! Cephx against real monitors and OSDs, in CRC and in SECURE mode: login, reclaim of the global id, rotating keys, renewal over the
-//! session, an authorizer at an OSD, and our own verifier with real tickets and keys.
+//! session, an authorizer at an OSD, and our verifier with a real monitor, OSD and CLI.
 //!
 //! `AXON_REAL_DIR`: a folder with running clusters named after their releases; without it each test starts one of its own.
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use axon_cephx::wire::request;
 use axon_cephx::{KeyRing, Principal};
 use axon_launcher::{Cluster, Options, Release};
 use axon_msgr::auth::{ClientAuth, con_mode};
 use axon_msgr::{Acceptor, Connection, Connector, Event, Limits, Local, Peer, Policy};
 use axon_net::auth::{AuthContext, AuthPolicy, CephxServerAuth, MonClientAuth, Renewed, ServiceClientAuth};
 use axon_net::connection::{Bounds, Connected, ConnectionEvent, Dial, GlobalSeq, connect};
-use axon_proto::msgs::{auth::MAuth, auth_reply::MAuthReply};
-use axon_proto::{AddrType, AuthEntity, EntityAddr, EntityType, Message, Payload};
+use axon_proto::msgs::{auth::MAuth, auth_reply::MAuthReply, mgr_beacon::MMgrBeacon};
+use axon_proto::{AddrType, AuthEntity, EntityAddr, EntityAddrVec, EntityType, Message, Payload};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{interval, sleep, timeout};
 
 /// mon, mds, osd, mgr: what a manager wants tickets for.
 const WANT: u32 = 0x01 | 0x02 | 0x04 | 0x10;
@@ -142,15 +146,16 @@ impl<'a> Site<'a> {
         session = self.login().await?;
         ensure!(self.context.global_id() == id, "the global id is kept over a reconnect");
 
-        self.renew(&mut session, "auth_service_ticket_ttl").await?;
-        self.renew(&mut session, "auth_mon_ticket_ttl").await?;
+        self.accept_daemons(&mut session, mode).await?;
+        self.renew(&mut session, "auth_service_ticket_ttl", request::PRINCIPAL_SESSION_KEY).await?;
+        self.renew(&mut session, "auth_mon_ticket_ttl", request::AUTH_SESSION_KEY).await?;
         self.verify_ourselves(mode)?;
         println!("{:?}, mode {mode}: global id {id}", self.cluster.release());
         Ok(())
     }
 
     /// Gets tickets that live 8 seconds, and renews them when they are due.
-    async fn renew(&self, session: &mut Connected, lifetime: &str) -> Result<()> {
+    async fn renew(&self, session: &mut Connected, lifetime: &str, kind: u16) -> Result<()> {
         self.cluster.ceph_ok(&["config", "set", "mon", lifetime, "8"])?;
         sleep(Duration::from_secs(1)).await;
         *session = self.login().await?;
@@ -158,6 +163,7 @@ impl<'a> Site<'a> {
         sleep(Duration::from_secs(7)).await;
         let request =
             self.context.renewal_request()?.with_context(|| format!("{lifetime}: tickets are due"))?;
+        ensure!(request.starts_with(&kind.to_le_bytes()), "{lifetime}: {:x?}", request.get(..2));
         self.cluster.ceph_ok(&["config", "rm", "mon", lifetime])?;
         sleep(Duration::from_secs(1)).await;
         ensure!(self.ask(session, request).await? == Renewed::Tickets);
@@ -182,6 +188,92 @@ impl<'a> Site<'a> {
         };
         let reply = timeout(Duration::from_secs(10), answer).await??;
         Ok(self.context.handle_reply(reply.result, &reply.result_bl)?)
+    }
+
+    /// Becomes the active manager as far as the monitors see, and verifies the monitor, the OSD and the CLI that connect for it.
+    async fn accept_daemons(&self, session: &mut Connected, mode: u32) -> Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let addr =
+            EntityAddr::new(AddrType::MSGR2, listener.local_addr()?, std::process::id() ^ (mode << 24));
+        let mut beacon = MMgrBeacon {
+            gid: self.context.global_id(),
+            server_addrs: EntityAddrVec(vec![addr]),
+            name: self.context.name().id.clone(),
+            fsid: self.cluster.state().fsid.parse()?,
+            ..MMgrBeacon::default()
+        };
+        let mut wanted = vec!["mon.", "osd.0", "client.admin"];
+        let mut cli = None;
+        let accept = async {
+            let mut beat = interval(Duration::from_secs(1));
+            for beats in 0.. {
+                tokio::select! {
+                    _ = beat.tick() => {
+                        // The first makes us active, the second tells where, the third that we serve.
+                        beacon.available = beats >= 4;
+                        session.handle.send(Message::from(beacon.clone())).await?;
+                    }
+                    socket = listener.accept() => {
+                        let peer = self.accept(socket?.0, addr).await?;
+                        let who = peer.identity.context("an accepted peer has an identity")?;
+                        let name = who.name.to_string();
+                        // Monitors come with neither a global id nor caps: their name is what counts.
+                        let known = name == "mon." || (who.global_id != 0 && !who.caps.is_empty());
+                        ensure!(peer.con_mode == mode && known, "{who:?}");
+                        println!("accepted {name}, caps {:?}", String::from_utf8_lossy(&who.caps));
+                        wanted.retain(|w| *w != name);
+                    }
+                }
+                if !wanted.contains(&"osd.0") && cli.is_none() {
+                    let mut call = self.cluster.ceph_command(&["pg", "stat"]);
+                    cli = Some(call.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+                }
+                if wanted.is_empty() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let result = timeout(Duration::from_secs(40), accept).await;
+        if let Some(mut cli) = cli {
+            // It waits for an answer that this test does not give.
+            cli.kill()?;
+            cli.wait()?;
+        }
+        result.with_context(|| format!("nobody came as {wanted:?}"))?
+    }
+
+    async fn accept(&self, mut socket: TcpStream, addr: EntityAddr) -> Result<Peer> {
+        let mut server = Connection::accept(Acceptor {
+            local: Local {
+                kind: EntityType::MGR,
+                num: Some(self.context.global_id().cast_signed()),
+                addrs: EntityAddrVec(vec![addr]),
+                nonce: 0,
+            },
+            peer_addr: EntityAddr::new(AddrType::ANY, socket.peer_addr()?, 0),
+            policies: |_| Policy::stateless_server(0),
+            limits: Limits::default(),
+            auth: Box::new(CephxServerAuth::new(self.context.clone(), self.policy.clone())),
+            global_seq: 1,
+            cookie: 2,
+        })?;
+        let mut buf = vec![0; 1 << 16];
+        loop {
+            while let Some(bytes) = server.poll_transmit() {
+                socket.write_all(&bytes).await?;
+            }
+            let len = socket.read(&mut buf).await?;
+            ensure!(len > 0, "the peer hung up while it shook hands");
+            server.handle_bytes(&buf[..len])?;
+            while let Some(event) = server.poll_event() {
+                match event {
+                    Event::Connected(peer) => return Ok(*peer),
+                    Event::Offer { .. } => server.decide(axon_msgr::Decision::Begin)?,
+                    other => bail!("unexpected {other:?}"),
+                }
+            }
+        }
     }
 
     fn osd_addr(&self) -> Result<EntityAddr> {
@@ -210,7 +302,7 @@ impl<'a> Site<'a> {
             local: Local {
                 kind: EntityType::MGR,
                 num: Some(1),
-                addrs: axon_proto::EntityAddrVec(vec![target]),
+                addrs: EntityAddrVec(vec![target]),
                 nonce: 0,
             },
             peer_addr: target,
