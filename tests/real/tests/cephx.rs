@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use axon_cephx::wire::request;
-use axon_cephx::{KeyRing, Principal};
+use axon_cephx::{Credentials, KeyRing, KeyType, Principal};
 use axon_launcher::{Cluster, Options, Release};
 use axon_msgr::auth::{ClientAuth, con_mode};
 use axon_msgr::{Acceptor, Connection, Connector, Event, Limits, Local, Peer, Policy};
@@ -71,26 +71,52 @@ struct Site<'a> {
 
 async fn scenario(cluster: &Cluster) -> Result<()> {
     for mode in [con_mode::CRC, con_mode::SECURE] {
-        let site = Site::new(cluster, mode)?;
+        let site = Site::new(cluster, mode, principal(cluster, NAME, &[])?);
         site.run(mode).await.with_context(|| format!("{:?}, mode {mode}", cluster.release()))?;
+        site.lost_ticket().await?;
+    }
+    if cluster.release() == Release::Tentacle {
+        // As in a cluster that was upgraded to 20.2: an older key beside the newer ones of the service.
+        cluster.ceph_ok(&["mon", "set", "auth_allowed_ciphers", "aes,aes256k"])?;
+        cluster.ceph_ok(&["config", "set", "mon", "mon_auth_allow_insecure_key", "true"])?;
+        sleep(Duration::from_secs(2)).await;
+        let old = principal(cluster, "mgr.cephx-old", &["--key_type", "aes"])?;
+        ensure!(old.key.kind() == KeyType::AES);
+        Site::new(cluster, con_mode::SECURE, old).run(con_mode::SECURE).await?;
     }
     wrong_key(cluster).await
 }
 
-fn principal(cluster: &Cluster) -> Result<Principal> {
-    let caps = ["auth", "get-or-create", "mgr.cephx-test", "mon", "allow profile mgr", "osd", "allow *"];
-    let text = cluster.ceph_ok(&caps)?;
-    let name: AuthEntity = "mgr.cephx-test".parse()?;
+const NAME: &str = "mgr.cephx-test";
+
+fn principal(cluster: &Cluster, name: &str, more: &[&str]) -> Result<Principal> {
+    let mut call = vec!["auth", "get-or-create", name, "mon", "allow profile mgr", "osd", "allow *"];
+    call.extend(more);
+    let text = cluster.ceph_ok(&call)?;
+    let name: AuthEntity = name.parse()?;
     let key = KeyRing::parse(&text, Path::new("auth"))?.key(&name, Path::new("auth"))?;
     println!("{:?}: {name} has {key:?}", cluster.release());
     Ok(Principal { name, key })
 }
 
 impl<'a> Site<'a> {
-    fn new(cluster: &'a Cluster, mode: u32) -> Result<Self> {
-        let context = AuthContext::new(principal(cluster)?, WANT);
+    fn new(cluster: &'a Cluster, mode: u32, principal: Principal) -> Self {
+        let context = AuthContext::new(principal, WANT);
         let policy = Arc::new(AuthPolicy::new(EntityType::MGR).with_mode(mode));
-        Ok(Site { cluster, context, policy, global_seq: Arc::default() })
+        Site { cluster, context, policy, global_seq: Arc::default() }
+    }
+
+    /// Without the ticket that proves it, a global id is refused; the next login gets another one.
+    async fn lost_ticket(&self) -> Result<()> {
+        let mut lost = Credentials::default();
+        lost.global_id = self.context.global_id();
+        self.context.adopt(lost);
+        let id = self.context.global_id();
+        let e = self.login().await.err().context("a global id was given away without its ticket")?;
+        ensure!(e.to_string().contains("keep its global id"), "{e}");
+        self.login().await?;
+        ensure!(self.context.global_id() != id && self.context.global_id() != 0);
+        Ok(())
     }
 
     fn mon(&self) -> EntityAddr {
@@ -341,16 +367,9 @@ fn shake_hands(client: &mut Connection, server: &mut Connection) -> Result<Peer>
 }
 
 async fn wrong_key(cluster: &Cluster) -> Result<()> {
-    let mut right = principal(cluster)?;
-    let other = cluster.ceph_ok(&["auth", "get-or-create", "mgr.cephx-other", "mon", "allow profile mgr"])?;
-    let name = "mgr.cephx-other".parse()?;
-    right.key = KeyRing::parse(&other, Path::new("auth"))?.key(&name, Path::new("auth"))?;
-    let site = Site {
-        cluster,
-        context: AuthContext::new(right, WANT),
-        policy: Arc::new(AuthPolicy::new(EntityType::MGR)),
-        global_seq: Arc::default(),
-    };
+    let other = principal(cluster, "mgr.cephx-other", &[])?;
+    let wrong = Principal { name: NAME.parse()?, key: other.key };
+    let site = Site::new(cluster, con_mode::SECURE, wrong);
     let e = site.login().await.err().ok_or_else(|| anyhow!("a wrong key was accepted"))?;
     let said = format!("{e:#}");
     println!("{said}");
