@@ -3,6 +3,7 @@
 use crate::{Decode, Encode, Features, Reader, Result, Writer};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 macro_rules! primitives {
     ($($name:ident),*) => {$(
@@ -89,6 +90,19 @@ impl<T: Encode> Encode for Option<T> {
 impl<T: Decode> Decode for Option<T> {
     fn decode(r: &mut Reader<'_>) -> Result<Self> {
         if r.bool()? { T::decode(r).map(Some) } else { Ok(None) }
+    }
+}
+
+/// A shared value is written as the value.
+impl<T: Encode + ?Sized> Encode for Arc<T> {
+    fn encode(&self, w: &mut Writer, features: Features) {
+        (**self).encode(w, features);
+    }
+}
+impl<T: Decode> Decode for Arc<T> {
+    const BYTES_MIN: usize = T::BYTES_MIN;
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        T::decode(r).map(Arc::new)
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod addr;
 #[cfg(test)]
 pub(crate) mod corpus;
+pub mod crush;
 pub mod daemon_config;
 pub mod entity;
 pub mod features;
@@ -19,6 +20,7 @@ pub mod mon_command_desc;
 pub mod mon_feature;
 pub mod mon_map;
 pub mod msgs;
+pub mod osd_map;
 pub mod perf_metric;
 pub mod pg;
 pub mod pg_map_digest;
@@ -34,6 +36,7 @@ pub use message::{Message, MessageHeader, Payload, RawMessage};
 pub use mgr_map::MgrMap;
 pub use mon_command_desc::MonCommandDesc;
 pub use mon_map::MonMap;
+pub use osd_map::OSDMap;
 pub use release::{Dump, Dumped, Release};
 pub use service_map::ServiceMap;
 pub use time::UTime;

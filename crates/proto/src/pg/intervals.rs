@@ -4,6 +4,7 @@
 use axon_denc::{Decode, Encode, Features, Reader, Result, Writer};
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Ranges by their start; the value is the length.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,50 @@ impl Intervals {
             };
         }
         Intervals(out)
+    }
+
+    /// Adds what `other` has; ranges that touch become one.
+    pub fn union_of(&mut self, other: &Intervals) {
+        for (start, len) in &other.0 {
+            let (mut start, mut end) = (*start, start.saturating_add(*len));
+            while let Some((s, l)) = self.0.range(..=end).next_back().map(|(s, l)| (*s, *l)) {
+                let e = s.saturating_add(l);
+                if e < start {
+                    break;
+                }
+                self.0.remove(&s);
+                (start, end) = (start.min(s), end.max(e));
+            }
+            self.0.insert(start, end - start);
+        }
+    }
+
+    /// Takes away what `other` has.
+    pub fn subtract(&mut self, other: &Intervals) {
+        for (start, len) in &other.0 {
+            let (start, end) = (*start, start.saturating_add(*len));
+            while let Some((s, l)) = self.0.range(..end).next_back().map(|(s, l)| (*s, *l)) {
+                let e = s.saturating_add(l);
+                if e <= start {
+                    break;
+                }
+                self.0.remove(&s);
+                if s < start {
+                    self.0.insert(s, start - s);
+                }
+                if end < e {
+                    self.0.insert(end, e - end);
+                }
+            }
+        }
+    }
+}
+
+/// As upstream prints it: `[1~3,a~2]`, numbers as `snapid_t`.
+impl fmt::Display for Intervals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = self.0.iter().map(|(s, l)| format!("{}~{}", snapid(*s), snapid(*l))).collect();
+        write!(f, "[{}]", parts.join(","))
     }
 }
 
@@ -83,5 +128,16 @@ mod tests {
         let b = set(&[(3, 9), (14, 10)]);
         assert_eq!(a.intersection(&b), set(&[(3, 2), (10, 2), (14, 1), (20, 1)]));
         assert!(a.intersection(&set(&[])).is_empty());
+    }
+
+    #[test]
+    fn a_union_joins_ranges_that_touch_and_a_difference_cuts_them() {
+        let set = |ranges: &[(u64, u64)]| Intervals(ranges.iter().copied().collect());
+        let mut a = set(&[(1, 2), (10, 2), (20, 1)]);
+        a.union_of(&set(&[(3, 7), (21, 4), (30, 1)]));
+        assert_eq!(a, set(&[(1, 11), (20, 5), (30, 1)]));
+        a.subtract(&set(&[(2, 3), (11, 10), (24, 9)]));
+        assert_eq!(a, set(&[(1, 1), (5, 6), (21, 3)]));
+        assert_eq!(a.to_string(), "[1~1,5~6,15~3]");
     }
 }

@@ -1,0 +1,92 @@
+//! `HitSet::Params` (`src/osd/HitSet.h`): how a cache pool records which objects were used.
+
+use axon_denc::{Decode, Encode, Features, Reader, Result, Writer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+/// The kind of record, with what a bloom filter needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HitSetParams {
+    #[default]
+    None,
+    ExplicitHash,
+    ExplicitObject,
+    Bloom {
+        /// In millionths.
+        fpp_micro: u32,
+        target_size: u64,
+        seed: u64,
+    },
+}
+
+impl HitSetParams {
+    /// Upstream's name of the kind.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            HitSetParams::None => "none",
+            HitSetParams::ExplicitHash => "explicit_hash",
+            HitSetParams::ExplicitObject => "explicit_object",
+            HitSetParams::Bloom { .. } => "bloom",
+        }
+    }
+}
+
+impl Encode for HitSetParams {
+    fn encode(&self, w: &mut Writer, _: Features) {
+        w.envelope(1, 1, |w| match self {
+            HitSetParams::None => w.u8(0),
+            HitSetParams::ExplicitHash => {
+                w.u8(1);
+                w.envelope(1, 1, |_| {});
+            }
+            HitSetParams::ExplicitObject => {
+                w.u8(2);
+                w.envelope(1, 1, |_| {});
+            }
+            HitSetParams::Bloom { fpp_micro, target_size, seed } => {
+                w.u8(3);
+                w.envelope(1, 1, |w| {
+                    w.u32(*fpp_micro);
+                    w.u64(*target_size);
+                    w.u64(*seed);
+                });
+            }
+        });
+    }
+}
+
+impl Decode for HitSetParams {
+    const BYTES_MIN: usize = 7;
+    fn decode(r: &mut Reader<'_>) -> Result<Self> {
+        let (_, mut r) = r.envelope_since(1, 1, "HitSet::Params")?;
+        let at = r.clone();
+        let kind = r.u8()?;
+        if kind == 0 {
+            return Ok(HitSetParams::None);
+        }
+        let (_, mut body) = r.envelope(1, "HitSet::Params")?;
+        match kind {
+            1 => Ok(HitSetParams::ExplicitHash),
+            2 => Ok(HitSetParams::ExplicitObject),
+            3 => Ok(HitSetParams::Bloom {
+                fpp_micro: body.u32()?,
+                target_size: body.u64()?,
+                seed: body.u64()?,
+            }),
+            _ => Err(at.bad_value("HitSet type", kind)),
+        }
+    }
+}
+
+impl Serialize for HitSetParams {
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut out = s.serialize_map(None)?;
+        out.serialize_entry("type", self.type_name())?;
+        if let HitSetParams::Bloom { fpp_micro, target_size, seed } = self {
+            out.serialize_entry("false_positive_probability", &(f64::from(*fpp_micro) / 1e6))?;
+            out.serialize_entry("target_size", target_size)?;
+            out.serialize_entry("seed", seed)?;
+        }
+        out.end()
+    }
+}
