@@ -8,8 +8,8 @@ pub mod config;
 pub mod daemons;
 pub mod kv;
 pub mod lifecycle;
-pub mod pg_map;
 pub mod perf;
+pub mod pg_map;
 pub mod state;
 pub mod text;
 

@@ -1,5 +1,11 @@
-//! The cluster's configuration: what `ceph.conf` says.
+//! The cluster's configuration: what `ceph.conf` and the monitors say, and who wins.
 
+pub mod conf_file;
+pub mod expand;
 pub mod mon_host;
+pub mod settings;
 
+pub use conf_file::{ConfError, ConfFile};
+pub use expand::{Variables, expand};
 pub use mon_host::{BadMonHost, MonHost, MonHostAddr, parse_mon_host};
+pub use settings::{Level, Settings, cluster_of, conf_paths, module_key};
