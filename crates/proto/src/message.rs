@@ -245,6 +245,7 @@ message_table! {
     MMonCommand in mon_command;
     MMonCommandAck in mon_command_ack;
     MMonGetMap in mon_get_map;
+    MMonGetOSDMap in mon_get_osd_map;
     MMonGetVersion in mon_get_version;
     MMonGetVersionReply in mon_get_version_reply;
     MMonMap in mon_map;
@@ -252,6 +253,7 @@ message_table! {
     MMonSubscribe in mon_subscribe;
     MMonSubscribeAck in mon_subscribe_ack;
     MOSDForceRecovery in osd_force_recovery;
+    MOSDMap in osd_map;
     MOSDScrub2 in osd_scrub2;
     MPGStats in pg_stats;
     MPing in ping;
