@@ -298,6 +298,22 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_byte_gives_a_message_or_an_error() {
+        for (_, samples) in Message::samples() {
+            for sample in samples {
+                let raw = sample.to_raw(Features::ALL);
+                for at in 0..raw.front.len() {
+                    for damage in [0x00, 0x7f, 0xff] {
+                        let mut front = raw.front.to_vec();
+                        front[at] = damage;
+                        let _ = Message::decode(RawMessage { front: front.into(), ..raw.clone() });
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_newer_compat_than_known_is_refused() {
         for (name, samples) in Message::samples() {
             for sample in samples {

@@ -106,3 +106,24 @@ impl Payload for MMgrBeacon {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MessageHeader;
+
+    #[test]
+    fn the_forms_of_older_managers_end_earlier_and_too_old_ones_are_refused() {
+        let full = MMgrBeacon::samples().remove(1);
+        let front = full.to_raw(Features::ALL).front;
+        let older = |version| {
+            let header = MessageHeader { version, ..Default::default() };
+            MMgrBeacon::decode(&RawMessage { header, front: front.clone(), ..Default::default() })
+        };
+        assert_eq!(older(11).unwrap(), full);
+        assert_eq!(older(10).unwrap().clients, [(String::new(), full.clients[0].1.clone())]);
+        assert_eq!(older(9).unwrap(), MMgrBeacon { clients: vec![], ..full.clone() });
+        assert_eq!(older(8).unwrap().mgr_features, 0);
+        assert!(older(7).is_err());
+    }
+}

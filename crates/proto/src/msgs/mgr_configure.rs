@@ -62,3 +62,22 @@ impl Payload for MMgrConfigure {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MessageHeader;
+
+    #[test]
+    fn the_forms_of_older_managers_end_earlier() {
+        let full = MMgrConfigure::samples().remove(1);
+        let front = full.to_raw(Features::ALL).front;
+        let older = |version| {
+            let header = MessageHeader { version, ..Default::default() };
+            MMgrConfigure::decode(&RawMessage { header, front: front.clone(), ..Default::default() }).unwrap()
+        };
+        assert_eq!(older(1), MMgrConfigure { stats_period: 5, ..Default::default() });
+        assert_eq!(older(3), MMgrConfigure { metric_config_message: None, ..full.clone() });
+        assert_eq!(older(4), full);
+    }
+}

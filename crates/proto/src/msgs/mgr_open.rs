@@ -78,3 +78,22 @@ impl Payload for MMgrOpen {
         vec![plain, service]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MessageHeader;
+
+    #[test]
+    fn the_forms_of_older_daemons_end_earlier() {
+        let full = MMgrOpen::samples().remove(1);
+        let front = full.to_raw(Features::ALL).front;
+        let older = |version| {
+            let header = MessageHeader { version, ..Default::default() };
+            MMgrOpen::decode(&RawMessage { header, front: front.clone(), ..Default::default() }).unwrap()
+        };
+        assert_eq!(older(1), MMgrOpen { daemon_name: "4123".into(), ..Default::default() });
+        assert_eq!(older(2), MMgrOpen { config_bl: Bytes::new(), ..full.clone() });
+        assert_eq!(older(3), full);
+    }
+}
