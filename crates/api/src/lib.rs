@@ -12,12 +12,14 @@
 pub mod access;
 pub mod audit;
 pub mod auth;
+pub mod commands;
 pub mod dashboard;
 pub mod http;
 pub mod openapi;
 pub mod own_writes;
 pub mod release;
 pub mod resources;
+pub mod server;
 pub mod settings;
 pub mod tasks;
 pub mod ui;
