@@ -133,7 +133,7 @@ async fn show(args: Args<'_>) -> Answer {
     let access = args.dash.access();
     match args.opt("username") {
         None => Ok(json(&access.users().iter().map(|u| u.username.as_str()).collect::<Vec<_>>())),
-        Some(name) => access.user(name).map(|user| json(user)).map_err(enoent),
+        Some(name) => access.user(name).map(json).map_err(enoent),
     }
 }
 
