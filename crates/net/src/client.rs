@@ -1,21 +1,24 @@
-//! The client of a cluster: one task for the monitors' session, and this handle to it.
+//! The client of a cluster: one task for the monitors' session, one per daemon that gets commands, and this handle to them.
+//!
+//! `commands` carries a command to its target.
+
+mod commands;
 
 use crate::Result;
 use crate::auth::AuthContext;
 use crate::config::Config;
+use crate::daemon::{Daemons, Maps, OsdDirectory};
 use crate::dialer::Dialer;
 use crate::event::Event;
-use crate::mon::commands::Request as CommandRequest;
-use crate::mon::repeat::may_run_twice;
-use crate::mon::session::{Channels, Request, Session, Waiter};
+use crate::mon::session::{Channels, Request, Session};
 use crate::mon::{MonError, OpenSession, SessionState};
 use axon_cephx::Principal;
-use axon_core::{Command, CommandError, CommandOutput, Target};
+use axon_core::Commands;
 use axon_proto::{AddrType, EntityAddr, EntityAddrVec, Fsid, Message, MonMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// What the cluster tells, in order. When it is not read for long the session stops reading too.
@@ -34,7 +37,9 @@ pub(crate) struct Inner {
     pub dialer: Arc<Dialer>,
     requests: mpsc::Sender<Request>,
     pub state: watch::Receiver<SessionState>,
-    pub monmap: watch::Receiver<Option<Arc<MonMap>>>,
+    pub maps: watch::Sender<Maps>,
+    pub daemons: Daemons,
+    pub manager: OnceLock<Commands>,
     pub stop: CancellationToken,
     _stop_when_dropped: DropGuard,
 }
@@ -52,15 +57,17 @@ pub fn connect(config: Config) -> Result<(Client, EventReceiver)> {
     let (requests_tx, requests) = mpsc::channel(REQUESTS_MAX);
     let (events, events_rx) = mpsc::channel(EVENTS_MAX);
     let (state, state_rx) = watch::channel(SessionState::Hunting { why: None });
-    let (monmap, monmap_rx) = watch::channel(None);
+    let (maps, maps_rx) = watch::channel(Maps::default());
     let stop = CancellationToken::new();
-    let channels = Channels { requests, events, state, monmap, stop: stop.clone() };
+    let channels = Channels { requests, events, state, maps: maps.clone(), stop: stop.clone() };
     tokio::spawn(Session::new(dialer.clone(), channels).run());
     let inner = Inner {
+        daemons: Daemons::new(dialer.clone(), maps_rx),
+        manager: OnceLock::new(),
         dialer,
         requests: requests_tx,
         state: state_rx,
-        monmap: monmap_rx,
+        maps,
         _stop_when_dropped: stop.clone().drop_guard(),
         stop,
     };
@@ -101,7 +108,7 @@ impl Client {
     /// The newest monmap; `None` before the first session.
     #[must_use]
     pub fn monmap(&self) -> Option<Arc<MonMap>> {
-        self.0.monmap.borrow().clone()
+        self.0.maps.borrow().monmap.clone()
     }
 
     /// The cluster's fsid, once a monitor has told it.
@@ -165,42 +172,15 @@ impl Client {
         answer.await.unwrap_or(Err(MonError::Closed))
     }
 
-    /// Carries a command to `target`. Dropping the future frees everything that waits for the answer.
-    pub async fn command(
-        &self,
-        target: Target,
-        command: Command,
-    ) -> std::result::Result<CommandOutput, CommandError> {
-        match target {
-            Target::Mon => self.mon_command(command).await,
-            other => Err(CommandError::Unreachable {
-                target: other.to_string(),
-                errno: 95,
-                why: "not yet".to_owned(),
-            }),
-        }
+    /// The newest OSD map, by whoever keeps it: commands to OSDs and placement groups go by it.
+    pub fn set_osd_map(&self, osds: Arc<dyn OsdDirectory>) {
+        self.0.maps.send_modify(|maps| maps.osds = Some(osds));
     }
 
-    /// A command for the monitors' leader.
-    pub(crate) async fn mon_command(
-        &self,
-        command: Command,
-    ) -> std::result::Result<CommandOutput, CommandError> {
-        let secs = command.deadline.as_secs();
-        let request = CommandRequest {
-            json: command.to_json(),
-            repeatable: may_run_twice(&command.args),
-            input: command.input,
-            deadline: (Instant::now() + command.deadline).into_std(),
-        };
-        let (answer, answered) = oneshot::channel();
-        self.request(Request::Command { request, waiter: Waiter { answer, secs } }).await;
-        answered.await.unwrap_or_else(|_| Err(self.closed()))
-    }
-
-    fn closed(&self) -> CommandError {
-        let why = MonError::Closed.to_string();
-        CommandError::Unreachable { target: "the cluster".to_owned(), errno: ESHUTDOWN, why }
+    /// Who runs the commands for the active manager, when that is us. Once.
+    pub fn set_manager(&self, manager: Commands) {
+        // A second one would mean two managers in one process.
+        let _ = self.0.manager.set(manager);
     }
 
     /// Ends the session and everything that waits.
@@ -222,5 +202,3 @@ impl std::fmt::Debug for Client {
 
 /// How monitors are called before the monmap names them.
 const UNNAMED: &str = "noname-";
-
-const ESHUTDOWN: i32 = 108;

@@ -5,6 +5,7 @@ pub mod auth;
 mod client;
 pub mod config;
 pub mod connection;
+pub mod daemon;
 mod dialer;
 mod error;
 mod event;

@@ -62,6 +62,9 @@ impl Session {
             }
             Message::MMonSubscribeAck(_) | Message::MPing(_) => {}
             other => {
+                if matches!(other, Message::MConfig(_)) {
+                    self.prove().await;
+                }
                 self.move_subscription(&other);
                 self.outbox.push_back(Event::Message(other));
             }
@@ -71,6 +74,12 @@ impl Session {
     fn move_subscription(&mut self, message: &Message) {
         match message {
             Message::MMgrMap(m) => self.subs.got("mgrmap", u64::from(m.map.epoch)),
+            Message::MServiceMap(m) => self.subs.got("servicemap", u64::from(m.service_map.epoch)),
+            Message::MKVData(m) => self.subs.got(&format!("kv:{}", m.prefix), m.version),
+            Message::MFSMap(m) => {
+                self.subs.got("fsmap", u64::from(m.epoch));
+                self.publish_fsmap(Arc::new(m.fsmap.clone()));
+            }
             _ => {}
         }
     }

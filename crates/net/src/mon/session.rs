@@ -12,6 +12,7 @@ use super::login::{Login, Round, is_refusal};
 use super::status::{MonError, OpenSession, SessionState};
 use super::subs::Subs;
 use crate::connection::{ConnectionEvent, ConnectionHandle};
+use crate::daemon::Maps;
 use crate::dialer::Dialer;
 use crate::event::Event;
 use axon_core::{CommandError, CommandOutput};
@@ -20,7 +21,7 @@ use axon_proto::msgs::mon_command::MMonCommand;
 use axon_proto::msgs::mon_get_map::MMonGetMap;
 use axon_proto::msgs::mon_get_version::MMonGetVersion;
 use axon_proto::msgs::mon_subscribe::{MMonSubscribe, SubscribeItem};
-use axon_proto::{Message, MonMap};
+use axon_proto::{FsMap, Message, MonMap};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,8 @@ pub(crate) enum Request {
     Send(Message),
     Subscribe { what: String, start: u64, once: bool },
     Unsubscribe { what: String },
+    /// One answer about a map, unless it is pushed anyway.
+    Fetch { what: String, start: u64 },
     Version { what: String, waiter: VersionWaiter },
 }
 
@@ -60,6 +63,9 @@ pub(super) struct Active {
     /// Counts sessions.
     number: u64,
     pub open: OpenSession,
+    /// Commands may be sent: see [`Session::prove`].
+    proven: bool,
+    opened: Instant,
     pinged: Instant,
     /// When the last ping that was answered was sent.
     pub heard: Instant,
@@ -88,7 +94,7 @@ pub(crate) struct Channels {
     pub requests: mpsc::Receiver<Request>,
     pub events: mpsc::Sender<Event>,
     pub state: watch::Sender<SessionState>,
-    pub monmap: watch::Sender<Option<Arc<MonMap>>>,
+    pub maps: watch::Sender<Maps>,
     pub stop: CancellationToken,
 }
 
@@ -185,6 +191,11 @@ impl Session {
                     self.send_subs().await;
                 }
             }
+            Request::Fetch { what, start } => {
+                if self.subs.fetch(&what, start) {
+                    self.send_subs().await;
+                }
+            }
             Request::Unsubscribe { what } => self.subs.unwant(&what),
             Request::Version { what, waiter } => {
                 self.last_handle += 1;
@@ -208,6 +219,9 @@ impl Session {
     /// Sends every command that this session has not been sent. They name the cluster, so they wait for the monmap.
     pub(super) async fn send_commands(&mut self) {
         let (Some(active), Some(monmap)) = (&self.active, &self.monmap) else { return };
+        if !active.proven {
+            return;
+        }
         self.commands.retain(|waiter| !waiter.answer.is_closed());
         for (tid, request) in self.commands.take_unsent(active.number) {
             let message = MMonCommand {
@@ -219,6 +233,15 @@ impl Session {
             };
             debug!(tid, mon = active.open.mon, "command sent");
             let _ = active.handle.send(Message::from(message)).await;
+        }
+    }
+
+    /// The monitor has answered a subscription. One that exposes insecure reclaiming of global ids ends a client's first
+    /// session at its first message (`Monitor::_ms_dispatch`), and a command in it would be lost without having run.
+    pub(super) async fn prove(&mut self) {
+        if let Some(active) = self.active.as_mut().filter(|active| !active.proven) {
+            active.proven = true;
+            self.send_commands().await;
         }
     }
 
@@ -255,6 +278,8 @@ impl Session {
             events: connected.events,
             number: self.sessions,
             open: open.clone(),
+            proven: false,
+            opened: now,
             pinged: now,
             heard: now,
         });
@@ -328,6 +353,8 @@ impl Session {
         let config = self.dialer.config.clone();
         let Some(active) = &mut self.active else { return };
         let now = Instant::now();
+        // A monitor that has nothing to say about subscriptions is trusted after a moment.
+        active.proven |= now >= active.opened + 2 * TICK;
         if now >= active.pinged + config.ping_interval {
             active.pinged = now;
             let silent = now - active.heard;
@@ -338,6 +365,7 @@ impl Session {
             self.hunt.unback();
         }
         self.renew_tickets().await;
+        self.send_commands().await;
     }
 
     /// Asks for tickets and rotating keys that are due.
@@ -383,10 +411,15 @@ impl Session {
     /// Publishes the monmap.
     pub(super) fn publish_monmap(&mut self, monmap: Arc<MonMap>) {
         self.monmap = Some(monmap.clone());
-        self.channels.monmap.send_replace(Some(monmap));
+        self.channels.maps.send_modify(|maps| maps.monmap = Some(monmap));
         if let Some(active) = &self.active {
             self.channels.state.send_replace(SessionState::Open(active.open.clone()));
         }
+    }
+
+    /// Publishes the map of file systems.
+    pub(super) fn publish_fsmap(&self, fsmap: Arc<FsMap>) {
+        self.channels.maps.send_modify(|maps| maps.fsmap = Some(fsmap));
     }
 
     /// Tells those who wait for a session why there is none.

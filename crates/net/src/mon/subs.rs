@@ -47,6 +47,15 @@ impl Subs {
         self.want(what, start, once)
     }
 
+    /// Wants one answer about `what`, unless it is pushed anyway. True when the monitors have to be told.
+    pub fn fetch(&mut self, what: &str, start: u64) -> bool {
+        let known = self.new.get(what).or_else(|| self.sent.get(what));
+        if known.is_some_and(|sub| !sub.once) {
+            return false;
+        }
+        self.want(what, start, true)
+    }
+
     /// No longer wants `what`. The monitors learn of it with the next session, as upstream.
     pub fn unwant(&mut self, what: &str) {
         self.new.remove(what);
@@ -124,6 +133,15 @@ mod tests {
         subs.got("osdmap", 3);
         subs.reload();
         assert!(subs.take_new().is_none());
+    }
+
+    #[test]
+    fn fetching_what_is_pushed_anyway_changes_nothing() {
+        let mut subs = Subs::default();
+        subs.want("fsmap", 4, false);
+        subs.take_new();
+        assert!(!subs.fetch("fsmap", 9));
+        assert!(subs.fetch("osdmap", 9));
     }
 
     #[test]

@@ -1,0 +1,211 @@
+//! Carrying a command to its target: the monitors, one monitor, an OSD, the primary of a placement group, one or more MDSs, or
+//! the manager that we are.
+
+use super::Client;
+use crate::daemon::{self, Daemon, Maps, OsdWhere, PgWhere, resolve_mds};
+use crate::mon::MonError;
+use crate::mon::commands::Request as CommandRequest;
+use crate::mon::repeat;
+use crate::mon::session::{Request, Waiter};
+use axon_core::{Command, CommandError, CommandOutput, CommandSink, Target};
+use bytes::Bytes;
+use futures::future::{BoxFuture, join_all};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+
+type Result<T> = std::result::Result<T, CommandError>;
+
+/// How long a newer map is waited for when ours says that the target is not there.
+const MAP_PATIENCE: Duration = Duration::from_secs(5);
+
+impl CommandSink for Client {
+    fn command(&self, target: Target, command: Command) -> BoxFuture<'_, Result<CommandOutput>> {
+        Box::pin(Client::command(self, target, command))
+    }
+}
+
+impl Client {
+    /// Carries a command to `target`. Dropping the future frees everything that waits for the answer.
+    pub async fn command(&self, target: Target, command: Command) -> Result<CommandOutput> {
+        match target {
+            Target::Mon => self.mon_command(command).await,
+            Target::MonNamed(name) => self.tell(&Daemon::Mon(name), command).await,
+            Target::Osd(id) => self.osd_command(id, command).await,
+            Target::Pg(pgid) => self.pg_command(&pgid, command).await,
+            Target::Mds(spec) => self.mds_command(&spec, command).await,
+            Target::Mgr => match self.0.manager.get() {
+                Some(manager) => manager.command(Target::Mgr, command).await,
+                None => Err(unreachable(&Target::Mgr, ENXIO, "this process is not a manager")),
+            },
+        }
+    }
+
+    /// A command for the monitors' leader.
+    async fn mon_command(&self, command: Command) -> Result<CommandOutput> {
+        let repeatable = repeat::may_run_twice(&command.args);
+        let (request, waiter, answer) = waiting(command, repeatable);
+        self.request(Request::Command { request, waiter }).await;
+        answer.await.unwrap_or_else(|_| Err(closed(&Target::Mon)))
+    }
+
+    /// A command for one daemon.
+    async fn tell(&self, daemon: &Daemon, command: Command) -> Result<CommandOutput> {
+        let repeatable = daemon::may_run_twice(command.prefix());
+        let (request, waiter, answer) = waiting(command, repeatable);
+        let until = Instant::from_std(request.deadline);
+        let secs = waiter.secs;
+        let send = self.0.daemons.send(daemon, (request, waiter));
+        timeout_at(until, send).await.map_err(|_| CommandError::Deadline { secs, sent: false })?;
+        answer.await.unwrap_or_else(|_| {
+            let why = MonError::Closed.to_string();
+            Err(CommandError::Unreachable { target: daemon.to_string(), errno: ESHUTDOWN, why })
+        })
+    }
+
+    async fn osd_command(&self, id: i32, command: Command) -> Result<CommandOutput> {
+        let missing = |maps: &Maps| match maps.osds.as_ref().map(|osds| osds.osd(id)) {
+            Some(OsdWhere::Unknown) => Some((ENOENT, "there is no such OSD")),
+            Some(OsdWhere::Down) => Some((ENXIO, "the OSD is down")),
+            Some(OsdWhere::Up(_)) | None => None,
+        };
+        if let Some((errno, why)) = self.settled(missing).await {
+            return Err(unreachable(&Target::Osd(id), errno, why));
+        }
+        self.tell(&Daemon::Osd(id), command).await
+    }
+
+    async fn pg_command(&self, pgid: &str, mut command: Command) -> Result<CommandOutput> {
+        let target = Target::Pg(pgid.to_owned());
+        let missing = |maps: &Maps| match maps.osds.as_ref().map(|osds| osds.pg(pgid)) {
+            None => Some((ENXIO, "the OSD map has not come yet")),
+            Some(PgWhere::BadId) => Some((EINVAL, "not a placement group: pool.seed was expected")),
+            Some(PgWhere::Unknown) => Some((ENOENT, "there is no such placement group")),
+            Some(PgWhere::NoPrimary) => Some((ENXIO, "no OSD of its acting set is up")),
+            Some(PgWhere::Primary(_)) => None,
+        };
+        if let Some((errno, why)) = self.settled(missing).await {
+            return Err(unreachable(&target, errno, why));
+        }
+        let primary = self.0.maps.borrow().osds.as_ref().map(|osds| osds.pg(pgid));
+        let Some(PgWhere::Primary(osd)) = primary else {
+            return Err(unreachable(&target, ENXIO, "its primary changes just now"));
+        };
+        // The OSD looks for the group in the arguments; a `tell` need not repeat it there.
+        command.args.entry("pgid").or_insert_with(|| pgid.into());
+        self.tell(&Daemon::Osd(osd), command).await
+    }
+
+    async fn mds_command(&self, spec: &str, command: Command) -> Result<CommandOutput> {
+        let target = Target::Mds(spec.to_owned());
+        let no_map = |e: MonError| unreachable(&target, ETIMEDOUT, &e.to_string());
+        self.fetch_fsmap(command.deadline).await.map_err(no_map)?;
+        let found = {
+            let maps = self.0.maps.borrow();
+            let Some(fsmap) = &maps.fsmap else {
+                return Err(unreachable(&target, ENXIO, "the map of file systems has not come yet"));
+            };
+            let found = resolve_mds(fsmap, spec).map_err(|e| unreachable(&target, e.errno(), &e.to_string()))?;
+            found.into_iter().map(|info| (info.gid, info.name.clone())).collect::<Vec<_>>()
+        };
+        if let [(gid, _)] = found.as_slice() {
+            return self.tell(&Daemon::Mds(*gid), command).await;
+        }
+        let answers = found.into_iter().map(|(gid, name)| {
+            let command = command.clone();
+            async move { (name, self.tell(&Daemon::Mds(gid), command).await) }
+        });
+        merge(join_all(answers).await)
+    }
+
+    /// What `missing` says, once our OSD map is as new as the monitors': an older one may not know the target yet.
+    async fn settled(
+        &self,
+        missing: impl Fn(&Maps) -> Option<(i32, &'static str)>,
+    ) -> Option<(i32, &'static str)> {
+        missing(&self.0.maps.borrow())?;
+        let newer = async {
+            let (newest, _) = self.newest_version("osdmap").await.ok()?;
+            let is_new = |maps: &Maps| maps.osds.as_ref().is_some_and(|osds| u64::from(osds.epoch()) >= newest);
+            self.0.maps.subscribe().wait_for(is_new).await.ok().map(drop)
+        };
+        let _ = timeout(MAP_PATIENCE, newer).await;
+        missing(&self.0.maps.borrow())
+    }
+
+    /// The map of file systems, as new as the monitors'.
+    async fn fetch_fsmap(&self, patience: Duration) -> std::result::Result<(), MonError> {
+        let fetch = async {
+            let (newest, _) = self.newest_version("fsmap").await?;
+            let is_new = |maps: &Maps| maps.fsmap.as_ref().is_some_and(|m| u64::from(m.epoch) >= newest);
+            if !is_new(&self.0.maps.borrow()) {
+                self.request(Request::Fetch { what: "fsmap".to_owned(), start: newest }).await;
+                let _ = self.0.maps.subscribe().wait_for(is_new).await;
+            }
+            Ok(())
+        };
+        timeout(patience, fetch).await.unwrap_or(Err(MonError::Timeout { secs: patience.as_secs() }))
+    }
+}
+
+fn waiting(
+    command: Command,
+    repeatable: bool,
+) -> (CommandRequest, Waiter, oneshot::Receiver<Result<CommandOutput>>) {
+    let (answer, answered) = oneshot::channel();
+    let waiter = Waiter { answer, secs: command.deadline.as_secs() };
+    let request = CommandRequest {
+        json: command.to_json(),
+        repeatable,
+        input: command.input,
+        deadline: (Instant::now() + command.deadline).into_std(),
+    };
+    (request, waiter, answered)
+}
+
+/// The answers of several MDSs as upstream puts them together: `[{"mds.a":…},{"mds.b":…}]` of those that succeeded, the
+/// worst return code, the last status text.
+fn merge(answers: Vec<(String, Result<CommandOutput>)>) -> Result<CommandOutput> {
+    let (mut retval, mut outs, mut parts) = (0, String::new(), Vec::new());
+    for (name, answer) in answers {
+        let output = answer?;
+        if output.retval == 0 {
+            parts.push([b"{\"mds.", name.as_bytes(), b"\":", &output.outbl, b"}"].concat());
+        }
+        retval = retval.min(output.retval);
+        outs = output.outs;
+    }
+    let outbl = [b"[".as_slice(), &parts.join(&b','), b"]"].concat();
+    Ok(CommandOutput { retval, outs, outbl: Bytes::from(outbl) })
+}
+
+fn unreachable(target: &Target, errno: i32, why: &str) -> CommandError {
+    CommandError::Unreachable { target: target.to_string(), errno, why: why.to_owned() }
+}
+
+fn closed(target: &Target) -> CommandError {
+    unreachable(target, ESHUTDOWN, &MonError::Closed.to_string())
+}
+
+const ENOENT: i32 = 2;
+const ENXIO: i32 = 6;
+const EINVAL: i32 = 22;
+const ESHUTDOWN: i32 = 108;
+const ETIMEDOUT: i32 = 110;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answers_of_several_mdss_become_one_list() {
+        let answers = vec![
+            ("a".to_owned(), Ok(CommandOutput::ok("1"))),
+            ("b".to_owned(), Ok(CommandOutput::failed(22, "no"))),
+            ("c".to_owned(), Ok(CommandOutput::ok("{}"))),
+        ];
+        let merged = merge(answers).unwrap();
+        assert_eq!((merged.retval, merged.outs.as_str()), (-22, ""));
+        assert_eq!(&merged.outbl[..], br#"[{"mds.a":1},{"mds.c":{}}]"#);
+    }
+}

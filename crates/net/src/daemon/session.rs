@@ -1,0 +1,290 @@
+//! The task of one daemon's session: connects when there is a command, follows the maps, resends, closes when idle.
+//!
+//! Invariants: one connection at a time; a command is sent once per connection; when the map moves the daemon the
+//! connection is given up; a daemon that is gone fails what waits at once.
+
+use super::whereabouts::{Located, Maps};
+use super::{Daemon, DaemonRequest};
+use crate::connection::{Connected, ConnectionEvent, ConnectionHandle};
+use crate::dialer::Dialer;
+use crate::mon::commands::{CommandTable, Ended};
+use crate::mon::session::Waiter;
+use crate::{Error, Result};
+use axon_core::{CommandError, CommandOutput};
+use axon_proto::msgs::command::MCommand;
+use axon_proto::{EntityAddrVec, EntityType, Message, Payload, RawMessage};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{debug, warn};
+
+/// Commands without an answer beyond which no further one is taken from the queue.
+const IN_FLIGHT_MAX: usize = 256;
+/// `ms_initial_backoff`; doubles up to the second.
+const BACKOFF: Duration = Duration::from_millis(200);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How often callers that left are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+
+struct Link {
+    handle: ConnectionHandle,
+    events: mpsc::Receiver<ConnectionEvent>,
+    addrs: EntityAddrVec,
+}
+
+pub(super) struct DaemonSession {
+    daemon: Daemon,
+    dialer: Arc<Dialer>,
+    maps: watch::Receiver<Maps>,
+    requests: mpsc::Receiver<DaemonRequest>,
+    commands: CommandTable<Waiter>,
+    link: Option<Link>,
+    /// Counts connections.
+    links: u64,
+    connecting: Option<(EntityAddrVec, AbortOnDropHandle<Result<Connected>>)>,
+    failures: u32,
+    failure: Option<Error>,
+    retry_at: Instant,
+    idle_since: Instant,
+}
+
+enum Wake {
+    Request(Option<DaemonRequest>),
+    Maps(bool),
+    Connected(Result<Connected>),
+    Event(Option<ConnectionEvent>),
+    Deadline,
+    Sweep,
+}
+
+impl DaemonSession {
+    pub fn new(
+        daemon: Daemon,
+        dialer: Arc<Dialer>,
+        maps: watch::Receiver<Maps>,
+        requests: mpsc::Receiver<DaemonRequest>,
+    ) -> Self {
+        let now = Instant::now();
+        DaemonSession {
+            daemon,
+            dialer,
+            maps,
+            requests,
+            commands: CommandTable::default(),
+            link: None,
+            links: 0,
+            connecting: None,
+            failures: 0,
+            failure: None,
+            retry_at: now,
+            idle_since: now,
+        }
+    }
+
+    pub async fn run(mut self) {
+        let mut open = true;
+        while open || !self.commands.is_empty() {
+            self.settle().await;
+            match self.wake(open).await {
+                Wake::Request(Some((request, waiter))) => drop(self.commands.insert(request, waiter)),
+                Wake::Request(None) => open = false,
+                // The client is gone, and with it everybody who waits.
+                Wake::Maps(false) => return self.fail_all(ESHUTDOWN, "the client is shut down"),
+                Wake::Maps(true) => {}
+                Wake::Connected(result) => self.handle_connected(result),
+                Wake::Event(Some(event)) => self.handle_event(event),
+                Wake::Event(None) => self.unlink("the connection is gone"),
+                Wake::Deadline => self.expire(),
+                Wake::Sweep => {
+                    self.commands.retain(|waiter| !waiter.answer.is_closed());
+                    if self.commands.is_empty() && self.idle_since.elapsed() > self.dialer.config.daemon_idle {
+                        self.requests.close();
+                    }
+                }
+            }
+            if !self.commands.is_empty() {
+                self.idle_since = Instant::now();
+            }
+        }
+        debug!(daemon = %self.daemon, "session closed: idle");
+    }
+
+    async fn wake(&mut self, open: bool) -> Wake {
+        let deadline = self.commands.next_deadline().map(Instant::from_std);
+        let sweep = match self.retry_at > Instant::now() {
+            true => self.retry_at,
+            false => Instant::now() + SWEEP,
+        };
+        tokio::select! {
+            request = self.requests.recv(), if open && self.commands.len() < IN_FLIGHT_MAX => Wake::Request(request),
+            changed = self.maps.changed() => Wake::Maps(changed.is_ok()),
+            done = connected(&mut self.connecting) => Wake::Connected(done),
+            event = next_event(&mut self.link) => Wake::Event(event),
+            () = sleep_until(deadline.unwrap_or(sweep)), if deadline.is_some_and(|d| d <= sweep) => Wake::Deadline,
+            () = sleep_until(sweep) => Wake::Sweep,
+        }
+    }
+
+    /// Brings connection and commands in line with the maps.
+    async fn settle(&mut self) {
+        let (located, fsid) = {
+            let maps = self.maps.borrow_and_update();
+            (maps.locate(&self.daemon), maps.fsid())
+        };
+        let addrs = match located {
+            Located::At(addrs) => addrs,
+            Located::Gone { errno, why } => return self.fail_all(errno, why),
+            Located::NotYet => return,
+        };
+        if self.link.as_ref().is_some_and(|link| link.addrs != addrs) {
+            self.unlink("the map gives it another address");
+        }
+        if self.connecting.as_ref().is_some_and(|(to, _)| *to != addrs) {
+            self.connecting = None;
+        }
+        let idle = self.link.is_none() && self.connecting.is_none();
+        if idle && !self.commands.is_empty() && Instant::now() >= self.retry_at {
+            self.connect(addrs);
+        }
+        let (Some(link), Some(fsid)) = (&self.link, fsid) else { return };
+        if Instant::now() < self.retry_at {
+            return;
+        }
+        self.commands.retain(|waiter| !waiter.answer.is_closed());
+        for (tid, request) in self.commands.take_unsent(self.links) {
+            debug!(tid, daemon = %self.daemon, "command sent");
+            let message = MCommand { tid, fsid, cmd: vec![request.json], data: request.input };
+            let _ = link.handle.send(Message::from(message)).await;
+        }
+    }
+
+    fn connect(&mut self, addrs: EntityAddrVec) {
+        let (dialer, daemon, to) = (self.dialer.clone(), self.daemon.clone(), addrs.clone());
+        let task = tokio::spawn(async move {
+            let deadline = dialer.config.connect_timeout;
+            match daemon {
+                // With a global id of its own, so that the main session is not taken for replaced.
+                Daemon::Mon(_) => dialer.monitor(&to, true, deadline).await.map(|(connected, _)| connected),
+                Daemon::Osd(_) => dialer.service(EntityType::OSD, &to, deadline).await,
+                Daemon::Mds(_) => dialer.service(EntityType::MDS, &to, deadline).await,
+            }
+        });
+        self.connecting = Some((addrs, AbortOnDropHandle::new(task)));
+    }
+
+    fn handle_connected(&mut self, result: Result<Connected>) {
+        let Some((addrs, _)) = self.connecting.take() else { return };
+        match result {
+            Ok(Connected { handle, events, peer }) => {
+                debug!(daemon = %self.daemon, con_mode = peer.con_mode, "connected");
+                self.links += 1;
+                self.failures = 0;
+                self.failure = None;
+                self.retry_at = Instant::now();
+                self.link = Some(Link { handle, events, addrs });
+            }
+            Err(e) => {
+                warn!(daemon = %self.daemon, "cannot connect: {e}");
+                self.failures += 1;
+                let backoff = BACKOFF * 2u32.saturating_pow(self.failures.min(8) - 1);
+                self.retry_at = Instant::now() + backoff.min(BACKOFF_MAX);
+                let why = e.to_string();
+                self.failure = Some(e);
+                // As upstream, a monitor asked by name is tried a few times only; an OSD until the deadline or the map says.
+                let directed = matches!(self.daemon, Daemon::Mon(_));
+                if directed && self.failures > self.dialer.config.directed_command_retry {
+                    self.fail_all(ETIMEDOUT, &why);
+                }
+            }
+        }
+    }
+
+    fn handle_event(&mut self, event: ConnectionEvent) {
+        match event {
+            ConnectionEvent::Message(raw) => self.handle_message(raw),
+            ConnectionEvent::KeepaliveAck(_) => {}
+            ConnectionEvent::Reset | ConnectionEvent::Reconnected(_) => self.unlink("the daemon reset it"),
+            ConnectionEvent::Closed(Some(e)) => self.unlink(&e.to_string()),
+            ConnectionEvent::Closed(None) => self.unlink("closed"),
+        }
+    }
+
+    fn handle_message(&mut self, raw: RawMessage) {
+        // Daemons also share maps on these connections; the monitors' session has them already.
+        if raw.header.kind != axon_proto::msgs::command_reply::MCommandReply::TYPE {
+            return;
+        }
+        match Message::decode(raw) {
+            Ok(Message::MCommandReply(reply)) if reply.r == -EAGAIN && matches!(self.daemon, Daemon::Osd(_)) => {
+                // It did not run: one side's map is behind.
+                self.commands.unsend(reply.tid);
+                self.retry_at = Instant::now() + BACKOFF;
+            }
+            Ok(Message::MCommandReply(reply)) => {
+                let output = CommandOutput { retval: reply.r, outs: reply.rs, outbl: reply.data };
+                if let Some(waiter) = self.commands.answer(reply.tid) {
+                    let _ = waiter.answer.send(Ok(output));
+                }
+            }
+            Ok(_) => {}
+            Err(e) => warn!(daemon = %self.daemon, "an answer cannot be read: {e}"),
+        }
+    }
+
+    fn unlink(&mut self, why: &str) {
+        self.connecting = None;
+        if self.link.take().is_none() {
+            return;
+        }
+        debug!(daemon = %self.daemon, "session ended: {why}");
+        self.retry_at = Instant::now() + BACKOFF;
+        for waiter in self.commands.session_ended() {
+            let _ = waiter.answer.send(Err(CommandError::Lost { target: self.daemon.to_string() }));
+        }
+    }
+
+    fn expire(&mut self) {
+        for (waiter, ended) in self.commands.expire(std::time::Instant::now()) {
+            let error = match (ended, &self.failure) {
+                (Ended::Deadline { sent: false }, Some(e)) => self.unreachable(ETIMEDOUT, &e.to_string()),
+                (Ended::Deadline { sent }, _) => CommandError::Deadline { secs: waiter.secs, sent },
+                (Ended::Unknown, _) => CommandError::Deadline { secs: waiter.secs, sent: true },
+            };
+            let _ = waiter.answer.send(Err(error));
+        }
+    }
+
+    fn fail_all(&mut self, errno: i32, why: &str) {
+        self.unlink(why);
+        for (waiter, _) in self.commands.drain() {
+            let _ = waiter.answer.send(Err(self.unreachable(errno, why)));
+        }
+    }
+
+    fn unreachable(&self, errno: i32, why: &str) -> CommandError {
+        CommandError::Unreachable { target: self.daemon.to_string(), errno, why: why.to_owned() }
+    }
+}
+
+async fn connected(connecting: &mut Option<(EntityAddrVec, AbortOnDropHandle<Result<Connected>>)>) -> Result<Connected> {
+    match connecting {
+        Some((addrs, task)) => match task.await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Closed { peer: addrs.legacy_or_front() }),
+        },
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_event(link: &mut Option<Link>) -> Option<ConnectionEvent> {
+    match link {
+        Some(link) => link.events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+const EAGAIN: i32 = 11;
+const ESHUTDOWN: i32 = 108;
+const ETIMEDOUT: i32 = 110;

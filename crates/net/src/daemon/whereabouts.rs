@@ -1,0 +1,88 @@
+//! Where daemons are, by the maps that the monitors push.
+
+use super::Daemon;
+use axon_proto::{EntityAddrVec, FsMap, Fsid, MonMap};
+use std::sync::Arc;
+
+/// What the OSD map says of one OSD.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OsdWhere {
+    /// It does not exist.
+    Unknown,
+    Down,
+    Up(EntityAddrVec),
+}
+
+/// What the OSD map says of one placement group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PgWhere {
+    /// The text is not `pool.seed`.
+    BadId,
+    /// No such pool, or the pool has no such group.
+    Unknown,
+    /// No OSD of its acting set is up.
+    NoPrimary,
+    Primary(i32),
+}
+
+/// The OSD map as far as commands need it. The owner of the map hands a new one in with each epoch.
+pub trait OsdDirectory: Send + Sync {
+    fn epoch(&self) -> u32;
+    fn osd(&self, id: i32) -> OsdWhere;
+    /// The acting primary of a group, `pool.seed` with the seed in hexadecimal.
+    fn pg(&self, pgid: &str) -> PgWhere;
+}
+
+/// The maps that say where daemons are.
+#[derive(Clone, Default)]
+pub struct Maps {
+    pub monmap: Option<Arc<MonMap>>,
+    pub osds: Option<Arc<dyn OsdDirectory>>,
+    pub fsmap: Option<Arc<FsMap>>,
+}
+
+/// Where a daemon is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Located {
+    At(EntityAddrVec),
+    /// Not there, with upstream's errno.
+    Gone { errno: i32, why: &'static str },
+    /// The map has not come yet.
+    NotYet,
+}
+
+impl Maps {
+    /// The cluster's fsid.
+    #[must_use]
+    pub fn fsid(&self) -> Option<Fsid> {
+        self.monmap.as_ref().map(|m| m.fsid)
+    }
+
+    pub(crate) fn locate(&self, daemon: &Daemon) -> Located {
+        match daemon {
+            Daemon::Mon(name) => match &self.monmap {
+                None => Located::NotYet,
+                Some(map) => match map.mon_info.get(name) {
+                    Some(info) => Located::At(info.public_addrs.clone()),
+                    None => Located::Gone { errno: ENOENT, why: "no monitor of that name is in the monmap" },
+                },
+            },
+            Daemon::Osd(id) => match self.osds.as_ref().map(|osds| osds.osd(*id)) {
+                None => Located::NotYet,
+                Some(OsdWhere::Up(addrs)) => Located::At(addrs),
+                Some(OsdWhere::Down) => Located::Gone { errno: ENXIO, why: "the OSD is down" },
+                Some(OsdWhere::Unknown) => Located::Gone { errno: ENOENT, why: "there is no such OSD" },
+            },
+            Daemon::Mds(gid) => match &self.fsmap {
+                None => Located::NotYet,
+                Some(map) => match map.by_gid(*gid) {
+                    Some(info) => Located::At(info.addrs.clone()),
+                    None => Located::Gone { errno: ENOENT, why: "the MDS is gone from the map" },
+                },
+            },
+        }
+    }
+}
+
+const ENOENT: i32 = 2;
+const ENXIO: i32 = 6;
