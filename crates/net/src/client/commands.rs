@@ -105,7 +105,8 @@ impl Client {
             let Some(fsmap) = &maps.fsmap else {
                 return Err(unreachable(&target, ENXIO, "the map of file systems has not come yet"));
             };
-            let found = resolve_mds(fsmap, spec).map_err(|e| unreachable(&target, e.errno(), &e.to_string()))?;
+            let found =
+                resolve_mds(fsmap, spec).map_err(|e| unreachable(&target, e.errno(), &e.to_string()))?;
             found.into_iter().map(|info| (info.gid, info.name.clone())).collect::<Vec<_>>()
         };
         if let [(gid, _)] = found.as_slice() {
@@ -126,7 +127,8 @@ impl Client {
         missing(&self.0.maps.borrow())?;
         let newer = async {
             let (newest, _) = self.newest_version("osdmap").await.ok()?;
-            let is_new = |maps: &Maps| maps.osds.as_ref().is_some_and(|osds| u64::from(osds.epoch()) >= newest);
+            let is_new =
+                |maps: &Maps| maps.osds.as_ref().is_some_and(|osds| u64::from(osds.epoch()) >= newest);
             self.0.maps.subscribe().wait_for(is_new).await.ok().map(drop)
         };
         let _ = timeout(MAP_PATIENCE, newer).await;

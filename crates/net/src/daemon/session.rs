@@ -99,7 +99,8 @@ impl DaemonSession {
                 Wake::Deadline => self.expire(),
                 Wake::Sweep => {
                     self.commands.retain(|waiter| !waiter.answer.is_closed());
-                    if self.commands.is_empty() && self.idle_since.elapsed() > self.dialer.config.daemon_idle {
+                    if self.commands.is_empty() && self.idle_since.elapsed() > self.dialer.config.daemon_idle
+                    {
                         self.requests.close();
                     }
                 }
@@ -217,7 +218,9 @@ impl DaemonSession {
             return;
         }
         match Message::decode(raw) {
-            Ok(Message::MCommandReply(reply)) if reply.r == -EAGAIN && matches!(self.daemon, Daemon::Osd(_)) => {
+            Ok(Message::MCommandReply(reply))
+                if reply.r == -EAGAIN && matches!(self.daemon, Daemon::Osd(_)) =>
+            {
                 // It did not run: one side's map is behind.
                 self.commands.unsend(reply.tid);
                 self.retry_at = Instant::now() + BACKOFF;
@@ -268,7 +271,9 @@ impl DaemonSession {
     }
 }
 
-async fn connected(connecting: &mut Option<(EntityAddrVec, AbortOnDropHandle<Result<Connected>>)>) -> Result<Connected> {
+async fn connected(
+    connecting: &mut Option<(EntityAddrVec, AbortOnDropHandle<Result<Connected>>)>,
+) -> Result<Connected> {
     match connecting {
         Some((addrs, task)) => match task.await {
             Ok(result) => result,

@@ -46,7 +46,10 @@ pub struct Maps {
 pub(crate) enum Located {
     At(EntityAddrVec),
     /// Not there, with upstream's errno.
-    Gone { errno: i32, why: &'static str },
+    Gone {
+        errno: i32,
+        why: &'static str,
+    },
     /// The map has not come yet.
     NotYet,
 }

@@ -41,13 +41,28 @@ pub(crate) type VersionWaiter = oneshot::Sender<Result<(u64, u64), MonError>>;
 
 /// What the session is asked to do.
 pub(crate) enum Request {
-    Command { request: CommandRequest, waiter: Waiter },
+    Command {
+        request: CommandRequest,
+        waiter: Waiter,
+    },
     Send(Message),
-    Subscribe { what: String, start: u64, once: bool },
-    Unsubscribe { what: String },
+    Subscribe {
+        what: String,
+        start: u64,
+        once: bool,
+    },
+    Unsubscribe {
+        what: String,
+    },
     /// One answer about a map, unless it is pushed anyway.
-    Fetch { what: String, start: u64 },
-    Version { what: String, waiter: VersionWaiter },
+    Fetch {
+        what: String,
+        start: u64,
+    },
+    Version {
+        what: String,
+        waiter: VersionWaiter,
+    },
 }
 
 /// Most events that wait for the owner inside the task.
