@@ -31,8 +31,6 @@ pub trait ClusterLog: Send + Sync {
 /// What the binary knows and the cluster's state does not say.
 #[derive(Clone, Default)]
 pub struct Setup {
-    /// The long version text, as `ceph version` shows it for this daemon.
-    pub version: String,
     /// Without one, audit lines go to the process's own log only.
     pub cluster_log: Option<Arc<dyn ClusterLog>>,
 }
@@ -69,8 +67,9 @@ pub enum StartError {
 
 impl Dashboard {
     /// From what the monitors' store holds now. Makes a token secret when there is none.
-    pub async fn start(cluster: Cluster, release: Release, setup: Setup) -> Result<Arc<Self>, StartError> {
+    pub async fn start(cluster: Cluster, setup: Setup) -> Result<Arc<Self>, StartError> {
         let state = cluster.state();
+        let release = Release::of_major(u32::from(state.release.number()));
         let kept = |key: &str| state.module_store(MODULE, key);
         let access = AccessDb::load(kept(db::KEY), kept(db::KEY_V1))?;
         let migrate = kept(db::KEY).is_none() && kept(db::KEY_V1).is_some();

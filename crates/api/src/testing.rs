@@ -167,13 +167,15 @@ impl Bench {
             hostname: "node1".to_owned(),
             ..Identity::default()
         });
+        let number = self.release as u32;
+        self.state.release = axon_proto::release::Release::from_number(number).unwrap();
         self.state.options = Arc::new(self.options);
         self.state.kv = Kv::from_entries(self.kv);
         let sink = Arc::new(Sink { answers: self.answers, pushes: self.pushes, ..Sink::default() });
         let cluster = Cluster::new(self.state, sink.clone());
         let _ = sink.cluster.set(cluster.clone());
-        let setup = Setup { version: "ceph version 0.0.0".to_owned(), cluster_log: None };
-        let dash = Dashboard::start(cluster, self.release, setup).await.unwrap();
+        let setup = Setup::default();
+        let dash = Dashboard::start(cluster, setup).await.unwrap();
         let ui = Ui::new(Path::new("/nonexistent"));
         let api = Api::new(dash.clone(), self.resources, ui).unwrap();
         Running { api, dash, sink }

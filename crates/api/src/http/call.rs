@@ -47,6 +47,12 @@ impl Call {
         self.api.router.routes()
     }
 
+    /// The languages that the web UI has.
+    #[must_use]
+    pub fn languages(&self) -> &[String] {
+        self.api.ui.languages()
+    }
+
     /// The user's name; empty on public operations.
     #[must_use]
     pub fn username(&self) -> &str {

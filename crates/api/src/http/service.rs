@@ -34,7 +34,7 @@ pub struct Api(Arc<Inner>);
 pub(crate) struct Inner {
     dash: Arc<Dashboard>,
     pub(crate) router: Router,
-    ui: Ui,
+    pub(crate) ui: Ui,
     /// Empty, or `/prefix`.
     prefix: String,
     cors: Cors,

@@ -11,6 +11,7 @@ use crate::http::operation::{Answer, Kind, Param, Resource};
 use crate::http::{ApiError, Call, Operation, Reply};
 use crate::later;
 use crate::release::Release;
+use crate::resources::cluster;
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
 
@@ -140,7 +141,161 @@ fn checked(dash: &Dashboard, token: &str) -> Value {
         }),
         Err(_) => json!({
             "login_url": "#/login",
-            "cluster_status": dash.stored("cluster/status").unwrap_or_else(|| "POST_INSTALLED".to_owned()),
+            "cluster_status": dash.stored(cluster::KEY).unwrap_or_else(|| cluster::DEFAULT.to_owned()),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::release::Release;
+    use crate::testing::{Answered, Bench, PASSWORD, Running};
+    use http::StatusCode;
+    use serde_json::{Value, json};
+
+    async fn login(bench: &Running, username: &str, password: &str) -> Answered {
+        let body = json!({"username": username, "password": password});
+        bench.send(bench.request("POST", "/api/auth", "1.0", None, Some(body))).await
+    }
+
+    async fn with_token(bench: &Running, token: &str, header: &'static str) -> StatusCode {
+        let value =
+            if header == "cookie" { format!("a=b; token={token}") } else { format!("Bearer {token}") };
+        let mut request = bench.request("GET", "/api/user", "1.0", None, None);
+        request.headers_mut().insert(header, value.parse().unwrap());
+        bench.send(request).await.status
+    }
+
+    #[tokio::test]
+    async fn a_login_gives_a_token_that_opens_by_header_and_by_cookie() {
+        let bench = Bench::new(Release::Pacific).start().await;
+        let answer = login(&bench, "admin", PASSWORD).await;
+        assert_eq!(answer.status, 201);
+        let body = answer.json();
+        let token = body["token"].as_str().unwrap();
+        assert_eq!(body["permissions"].as_object().unwrap().len(), 17);
+        assert_eq!((&body["sso"], &body["pwdUpdateRequired"]), (&json!(false), &json!(false)));
+        let cookie = answer.headers["set-cookie"].to_str().unwrap();
+        assert_eq!(cookie, format!("token={token}; HttpOnly; Path=/; SameSite=Strict"));
+        for header in ["authorization", "cookie"] {
+            assert_eq!(with_token(&bench, token, header).await, 200);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bad_cookie_is_not_rescued_by_a_good_header() {
+        let bench = Bench::new(Release::Reef).start().await;
+        let mut request = bench.request("GET", "/api/user", "1.0", Some("admin"), None);
+        request.headers_mut().insert("cookie", "token=bad".parse().unwrap());
+        assert_eq!(bench.send(request).await.status, 401);
+    }
+
+    #[tokio::test]
+    async fn every_failed_login_looks_the_same() {
+        let bench = Bench::new(Release::Reef).user("off", &[]).user("late", &[]).db(|db| {
+            db.user_mut("off").unwrap().enabled = false;
+            db.user_mut("late").unwrap().pwd_expiration_date = Some(1);
+        });
+        let bench = bench.start().await;
+        let expected =
+            json!({"detail": "Invalid credentials", "code": "invalid_credentials", "component": "auth"});
+        for (user, password) in [("admin", "x"), ("nobody", "x"), ("off", PASSWORD), ("late", PASSWORD)] {
+            let answer = login(&bench, user, password).await;
+            assert_eq!((answer.status.as_u16(), answer.json()), (400, expected.clone()), "{user}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_logout_voids_the_token_and_no_other() {
+        let bench = Bench::new(Release::Tentacle).start().await;
+        let (mine, other) = (bench.token("admin"), bench.token("admin"));
+        assert_eq!(with_token(&bench, &mine, "authorization").await, 200);
+        let mut request = bench.request("POST", "/api/auth/logout", "1.0", None, Some(json!({})));
+        request.headers_mut().insert("authorization", format!("Bearer {mine}").parse().unwrap());
+        let answer = bench.send(request).await;
+        assert_eq!(answer.json(), json!({"redirect_url": "#/login", "protocol": "local"}));
+        assert!(answer.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+        assert_eq!(with_token(&bench, &mine, "authorization").await, 401);
+        assert_eq!(with_token(&bench, &other, "authorization").await, 200);
+        let list: Value = serde_json::from_str(&bench.dash.stored("jwt_token_block_list").unwrap()).unwrap();
+        assert_eq!(list.as_object().unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_change_of_roles_voids_older_tokens() {
+        let bench = Bench::new(Release::Reef).user("bob", &["administrator"]).start().await;
+        let token = bench.token("bob");
+        assert_eq!(with_token(&bench, &token, "authorization").await, 200);
+        // A change in the same second leaves the token good, as upstream; the clock cannot be waited for here.
+        let later = bench.dash.now() + 1;
+        let change = |db: &mut crate::access::AccessDb, _| {
+            db.user_mut("bob").unwrap().set_roles(["administrator".to_owned()], later);
+            Ok::<_, crate::http::ApiError>(())
+        };
+        bench.dash.change_access(change).await.unwrap();
+        assert_eq!(with_token(&bench, &token, "authorization").await, 401);
+    }
+
+    #[tokio::test]
+    async fn the_attempt_after_the_last_allowed_one_disables_the_user() {
+        let bench = Bench::new(Release::Pacific)
+            .option("ACCOUNT_LOCKOUT_ATTEMPTS", "2")
+            .user("bob", &[])
+            .start()
+            .await;
+        for _ in 0..2 {
+            login(&bench, "bob", "wrong").await;
+            assert!(bench.dash.access().user("bob").unwrap().enabled);
+        }
+        assert_eq!(login(&bench, "bob", PASSWORD).await.status, 400);
+        assert!(!bench.dash.access().user("bob").unwrap().enabled);
+        // Enabling over REST does not forgive: the next login is refused, and disables again.
+        bench.ask("PUT", "/api/user/bob", json!({"enabled": true})).await;
+        assert_eq!(login(&bench, "bob", PASSWORD).await.status, 400);
+        assert!(!bench.dash.access().user("bob").unwrap().enabled);
+    }
+
+    #[tokio::test]
+    async fn a_demanded_password_change_closes_scoped_operations_until_it_is_done() {
+        let bench = Bench::new(Release::Reef).user("bob", &["administrator"]).db(|db| {
+            db.user_mut("bob").unwrap().pwd_update_required = true;
+        });
+        let bench = bench.start().await;
+        let status = async |path: &'static str| bench.ask_as("bob", "GET", path, json!(null)).await.status;
+        assert_eq!(status("/api/user").await, 403);
+        assert_eq!(status("/api/feature_toggles").await, 200);
+        let change = json!({"old_password": PASSWORD, "new_password": "An0ther&one"});
+        assert_eq!(
+            bench.ask_as("bob", "POST", "/api/user/bob/change_password", change).await.json(),
+            json!(null)
+        );
+        assert_eq!(status("/api/user").await, 200);
+        let other = json!({"old_password": PASSWORD, "new_password": "An0ther&one"});
+        let answer = bench.ask_as("bob", "POST", "/api/user/admin/change_password", other).await;
+        assert_eq!(answer.json()["code"], "invalid_user_context");
+    }
+
+    #[tokio::test]
+    async fn a_token_can_be_checked() {
+        let bench = Bench::new(Release::Pacific).start().await;
+        let check =
+            async |token: String| bench.ask("POST", "/api/auth/check", json!({"token": token})).await.json();
+        assert_eq!(check(bench.token("admin")).await["username"], "admin");
+        assert_eq!(
+            check("bad".to_owned()).await,
+            json!({"login_url": "#/login", "cluster_status": "POST_INSTALLED"})
+        );
+    }
+
+    #[tokio::test]
+    async fn a_password_in_a_failed_save_changes_nothing() {
+        let fail = |_: &axon_core::Command| axon_core::CommandOutput::failed(13, "not allowed");
+        let bench = Bench::new(Release::Reef).user("bob", &[]).answer("config-key set", fail).start().await;
+        let answer = bench.ask("PUT", "/api/user/bob", json!({"roles": ["administrator"]})).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.json()["detail"]),
+            (400, &json!("[errno -13] not allowed"))
+        );
+        assert!(bench.dash.access().user("bob").unwrap().roles.is_empty());
     }
 }

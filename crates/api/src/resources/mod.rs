@@ -1,10 +1,15 @@
 //! One file per resource: its types, its operation table, its handlers. A new one is a module and a line in [`ALL`].
 
 pub mod auth;
+pub mod cluster;
+pub mod cluster_conf;
 pub mod docs;
 pub mod feature_toggles;
+pub mod grafana;
 pub mod role;
 pub mod settings;
+pub mod summary;
+pub mod ui;
 pub mod user;
 
 use crate::http::operation::Resource;
@@ -12,12 +17,18 @@ use crate::http::operation::Resource;
 /// Every resource that is served natively.
 pub const ALL: &[Resource] = &[
     auth::RESOURCE,
+    cluster::RESOURCE,
+    cluster_conf::RESOURCE,
     docs::RESOURCE,
     feature_toggles::RESOURCE,
+    grafana::RESOURCE,
     role::RESOURCE,
     role::SCOPES,
     settings::RESOURCE,
     settings::STANDARD,
+    summary::RESOURCE,
+    summary::TASK,
+    ui::RESOURCE,
     user::RESOURCE,
     user::POLICY,
     user::CHANGE_PASSWORD,

@@ -107,3 +107,51 @@ fn shown(call: &Call, setting: &Setting) -> Value {
         "value": call.dash.settings().value(setting),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::release::Release;
+    use crate::testing::{Bench, Running};
+    use serde_json::{Value, json};
+
+    async fn value(bench: &Running, name: &str) -> Value {
+        bench.get(&format!("/api/settings/{name}")).await.json()["value"].clone()
+    }
+
+    #[tokio::test]
+    async fn names_are_taken_in_any_case() {
+        let bench = Bench::new(Release::Pacific).start().await;
+        assert_eq!(
+            bench.get("/api/settings/grafana-api-username").await.json(),
+            json!({"name": "GRAFANA_API_USERNAME", "default": "admin", "type": "str", "value": "admin"})
+        );
+        let unknown = bench.get("/api/settings/nope").await;
+        assert_eq!(
+            (unknown.status.as_u16(), &unknown.json()["detail"]),
+            (404, &json!("The path 'NOPE' was not found."))
+        );
+        assert_eq!(bench.get("/api/settings/UNSAFE_TLS_v1_2").await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn a_write_is_read_back_before_the_monitors_push_it() {
+        for bench in [Bench::new(Release::Reef), Bench::new(Release::Reef).without_push()] {
+            let bench = bench.start().await;
+            let put = bench.ask("PUT", "/api/settings/grafana_api_url", json!({"value": "http://g"})).await;
+            assert_eq!((put.status.as_u16(), put.json()), (200, json!(null)));
+            assert_eq!(value(&bench, "GRAFANA_API_URL").await, json!("http://g"));
+            bench.ask("PUT", "/api/settings", json!({"PWD_POLICY_ENABLED": false, "nope": 1})).await;
+            assert_eq!(value(&bench, "PWD_POLICY_ENABLED").await, json!(false));
+            assert_eq!(bench.ask("DELETE", "/api/settings/grafana_api_url", json!(null)).await.status, 204);
+            assert_eq!(value(&bench, "GRAFANA_API_URL").await, json!(""));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_list_can_be_narrowed() {
+        let bench = Bench::new(Release::Tentacle).start().await;
+        assert_eq!(bench.get("/api/settings").await.json().as_array().unwrap().len(), 40);
+        let two = bench.get("/api/settings?names=PWD_POLICY_ENABLED,REST_REQUESTS_TIMEOUT,x").await.json();
+        assert_eq!(two.as_array().unwrap().len(), 2);
+    }
+}
