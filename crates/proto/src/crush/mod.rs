@@ -10,8 +10,15 @@
 mod bucket;
 mod choose_args;
 mod codec;
+mod dump;
+mod hash;
 mod index;
+mod ln;
+mod ln_table;
+mod mapper;
+mod query;
 mod rule;
+mod tree;
 mod tunables;
 
 #[cfg(test)]
@@ -19,7 +26,10 @@ mod tests;
 
 pub use bucket::{Alg, Bucket, Weights};
 pub use choose_args::{ChooseArg, ChooseArgMap, DEFAULT_CHOOSE_ARGS};
+pub use hash::{hash32, hash32_2, hash32_3, hash32_4, str_hash};
+pub use mapper::ITEM_NONE;
 pub use rule::{Rule, Step, op, rule_type};
+pub use tree::{TreeItem, TreeWalk};
 pub use tunables::Tunables;
 
 use index::Index;
@@ -114,10 +124,12 @@ impl CrushMap {
         self.class_name.get(self.class_map.get(&id)?).map(String::as_str)
     }
 
-    /// Whether a bucket is a shadow: the copy of another with the devices of one class (its name holds a `~`).
+    /// Whether a bucket is a shadow: the copy of another with the devices of one class. Its name (`default~hdd`) is one that
+    /// no operator could have given.
     #[must_use]
     pub fn is_shadow(&self, id: i32) -> bool {
-        self.item_name(id).is_some_and(|n| n.contains('~'))
+        let valid = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
+        self.item_name(id).is_some_and(|n| n.is_empty() || !n.bytes().all(valid))
     }
 
     /// The type of an item: a bucket's, or 0 for a device.

@@ -65,25 +65,25 @@ impl Tunables {
         .map_or("unknown", |(name, _)| name)
     }
 
-    pub(super) fn needs_feature_1(&self) -> bool {
+    pub(crate) fn needs_feature_1(&self) -> bool {
         let tries =
             |t: &Tunables| (t.choose_local_tries, t.choose_local_fallback_tries, t.choose_total_tries);
         tries(self) != tries(&Self::ARGONAUT)
     }
 
-    pub(super) fn needs_feature_2(&self) -> bool {
+    pub(crate) fn needs_feature_2(&self) -> bool {
         self.chooseleaf_descend_once != 0
     }
 
-    pub(super) fn needs_feature_3(&self) -> bool {
+    pub(crate) fn needs_feature_3(&self) -> bool {
         self.chooseleaf_vary_r != 0
     }
 
-    pub(super) fn needs_feature_5(&self) -> bool {
+    pub(crate) fn needs_feature_5(&self) -> bool {
         self.chooseleaf_stable != 0
     }
 
-    pub(super) fn needs_msr(&self) -> bool {
+    pub(crate) fn needs_msr(&self) -> bool {
         self.msr_descents != 100 || self.msr_collision_tries != 100
     }
 }

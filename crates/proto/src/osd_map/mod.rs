@@ -11,14 +11,22 @@
 mod addrs;
 mod apply;
 mod codec;
+mod dump;
 mod flags;
 mod hit_set;
 mod incremental;
 mod incremental_codec;
 mod osd;
+mod placement;
 mod pool;
+mod pool_dump;
 mod pool_opts;
+mod query;
+mod read_balance;
+mod tree;
 
+#[cfg(test)]
+mod golden_tests;
 #[cfg(test)]
 mod tests;
 
@@ -28,8 +36,11 @@ pub use flags::{map_flag, pool_flag};
 pub use hit_set::HitSetParams;
 pub use incremental::Incremental;
 pub use osd::{OsdInfo, OsdXInfo, WEIGHT_IN, state};
+pub use placement::UpActing;
 pub use pool::{PgMergeMeta, PgPool, PoolSnapInfo, ShardSet, pool_type};
 pub use pool_opts::{PoolOpt, PoolOpts};
+pub use read_balance::{Loaded, ReadBalance, Score};
+pub use tree::OsdTree;
 
 use crate::crush::CrushMap;
 use crate::pg::{Intervals, Pg};
