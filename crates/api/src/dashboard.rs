@@ -41,6 +41,8 @@ pub struct Dashboard {
     pub setup: Setup,
     pub lockout: Lockout,
     pub tasks: Tasks,
+    /// Options of logging subsystems, once somebody asked (`resources::cluster_conf`).
+    pub(crate) debug_options: tokio::sync::OnceCell<Vec<serde_json::Value>>,
     release: Release,
     writes: OwnWrites,
     secret: Secret,
@@ -91,6 +93,7 @@ impl Dashboard {
             writes,
             lockout: Lockout::default(),
             tasks: Tasks::default(),
+            debug_options: tokio::sync::OnceCell::new(),
             secret: Secret::new(&secret),
             access: ArcSwap::from_pointee(access),
             revoked: ArcSwap::from_pointee(revoked),

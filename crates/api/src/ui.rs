@@ -75,7 +75,6 @@ impl Ui {
         reply.headers.insert(header::LAST_MODIFIED, text(&modified));
         reply.headers.insert(header::CONTENT_LANGUAGE, text(&language));
         reply.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        reply.headers.insert(header::VARY, HeaderValue::from_static("Accept-Language"));
         Ok(reply)
     }
 

@@ -178,7 +178,9 @@ impl Inner {
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=63072000; includeSubDomains; preload"),
         );
-        headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        let by_language = headers.contains_key(header::CONTENT_LANGUAGE);
+        let vary = if by_language { "Accept-Language, Accept-Encoding" } else { "Accept-Encoding" };
+        headers.insert(header::VARY, HeaderValue::from_static(vary));
         let body = encode(reply.body, &mut headers, request).await;
         let mut response = Response::new(Full::new(body));
         *response.status_mut() = status.unwrap_or(StatusCode::OK);

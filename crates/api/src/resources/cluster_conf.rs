@@ -193,13 +193,29 @@ async fn option(call: &Call, name: &str) -> Result<Option<Value>, ApiError> {
 
 /// Every option of the schema.
 async fn schema(call: &Call) -> Result<Vec<Value>, ApiError> {
+    let mut answer = ask_a_monitor(call, Command::json("config help")).await?;
+    let Some(Value::Array(mut options)) = answer.get_mut("options").map(Value::take) else {
+        return Err(CommandError::BadOutput("config help has no options".to_owned()).into());
+    };
+    let debug = call.dash.debug_options.get_or_try_init(|| debug_options(call, &options)).await?;
+    options.extend(debug.iter().cloned());
+    Ok(options)
+}
+
+/// The options that every daemon makes for its logging subsystems: `config help` finds them by name but does not list
+/// them. Their names are among the running values.
+async fn debug_options(call: &Call, listed: &[Value]) -> Result<Vec<Value>, ApiError> {
+    let values = ask_a_monitor(call, Command::json("config show")).await?;
+    let names = values.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    let unlisted =
+        names.filter(|name| name.starts_with("debug_") && !listed.iter().any(|o| name_of(o) == *name));
+    let options = futures::future::try_join_all(unlisted.map(|name| option(call, name))).await?;
+    Ok(options.into_iter().flatten().collect())
+}
+
+async fn ask_a_monitor(call: &Call, command: Command) -> Result<Value, ApiError> {
     let mon = call.state.mon_map.mon_info.keys().next().cloned().unwrap_or_default();
-    let command = Command::json("config help");
-    let mut answer = call.dash.cluster.command(Target::MonNamed(mon), command).await?.json()?;
-    match answer.get_mut("options").map(Value::take) {
-        Some(Value::Array(options)) => Ok(options),
-        _ => Err(CommandError::BadOutput("config help has no options".to_owned()).into()),
-    }
+    Ok(call.dash.cluster.command(Target::MonNamed(mon), command).await?.json()?)
 }
 
 /// Adds what `config dump` says, and the cluster's id.
@@ -237,8 +253,10 @@ mod tests {
         let option = |name: &str, runtime: bool| json!({"name": name, "can_update_at_runtime": runtime});
         let options =
             [option("osd_b", true), option("osd_a", true), option("fixed", false), option("rgw_x", false)];
+        let listed = options.clone();
         let help = move |command: &Command| match command.args.get("key").and_then(Value::as_str) {
-            None => CommandOutput::ok(json!({"options": options}).to_string()),
+            None => CommandOutput::ok(json!({"options": listed}).to_string()),
+            Some("debug_osd") => CommandOutput::ok(json!({"name": "debug_osd"}).to_string()),
             Some(key) => match options.iter().find(|o| o["name"] == key) {
                 Some(option) => CommandOutput::ok(option.to_string()),
                 None => CommandOutput::failed(2, "no such option"),
@@ -248,6 +266,7 @@ mod tests {
         let accept = |_: &Command| CommandOutput::ok("");
         Bench::new(release)
             .answer("config help", help)
+            .answer("config show", |_| CommandOutput::ok(r#"{"osd_a": "7", "debug_osd": "1/5"}"#))
             .answer("config dump", move |_| CommandOutput::ok(dump.to_string()))
             .answer("config set", accept)
             .answer("config rm", accept)
@@ -267,7 +286,7 @@ mod tests {
         let bench = bench(Release::Reef).await;
         let list = bench.get("/api/cluster_conf").await.json();
         let names: Vec<_> = list.as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["fixed", "osd_a", "osd_b", "rgw_x"]);
+        assert_eq!(names, ["debug_osd", "fixed", "osd_a", "osd_b", "rgw_x"]);
         let one = bench.get("/api/cluster_conf/osd_a").await.json();
         assert_eq!(
             (&one["value"], &one["source"]),
