@@ -5,6 +5,7 @@ use super::config::{Pem, Tls};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +33,17 @@ pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
     let builder = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .map_err(|e| format!("TLS cannot be set up: {e}"))?;
-    let mut config = builder
-        .with_no_client_auth()
-        .with_single_cert(certs, key)
-        .map_err(|e| format!("certificate and private key do not go together: {e}"))?;
+    let key = rustls::crypto::ring::sign::any_supported_type(&key)
+        .map_err(|e| format!("the private key cannot be used: {e}"))?;
+    let certified = CertifiedKey::new(certs, key);
+    match certified.keys_match() {
+        // Upstream's self-signed certificates are X.509 version 1, which webpki does not read. They are sent as they
+        // are; whether the key belongs to one shows at the first handshake.
+        Ok(()) | Err(rustls::Error::InvalidCertificate(_)) => {}
+        Err(e) => return Err(format!("certificate and private key do not go together: {e}")),
+    }
+    let mut config =
+        builder.with_no_client_auth().with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
@@ -65,6 +73,7 @@ pub fn self_signed() -> Result<(String, String), rcgen::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
 
     fn tls(crt: &str, key: &str) -> Tls {
         let pem = |text: &str| Some(Pem::Text(text.to_owned()));
@@ -74,6 +83,18 @@ mod tests {
     #[test]
     fn a_self_signed_certificate_can_be_served() {
         let (crt, key) = self_signed().unwrap();
+        assert!(server_config(&tls(&crt, &key)).is_ok());
+    }
+
+    #[test]
+    fn a_certificate_of_version_1_can_be_served() {
+        // Upstream's are: pyOpenSSL writes version 1 unless told otherwise.
+        let (crt, key) = self_signed().unwrap();
+        let der = rustls_pemfile::certs(&mut crt.as_bytes()).next().unwrap().unwrap().to_vec();
+        let version = der.windows(5).position(|w| w == [0xa0, 3, 2, 1, 2]).unwrap() + 4;
+        let der: Vec<u8> = der.iter().enumerate().map(|(i, b)| if i == version { 0 } else { *b }).collect();
+        let body = base64::engine::general_purpose::STANDARD.encode(der);
+        let crt = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
         assert!(server_config(&tls(&crt, &key)).is_ok());
     }
 
