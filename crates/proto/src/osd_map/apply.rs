@@ -207,7 +207,10 @@ impl OSDMap {
             let i = self.place(*osd)?;
             set(&mut self.osd_weight, i, *weight);
             if *weight != 0 {
-                edit(&mut self.osd_state, i, |s| *s &= !(state::AUTOOUT | state::NEW));
+                // An OSD with a weight exists.
+                edit(&mut self.osd_state, i, |s| {
+                    *s = (*s | state::EXISTS) & !(state::AUTOOUT | state::NEW);
+                });
                 edit(&mut self.osd_xinfo, i, |x| x.old_weight = 0);
             }
         }

@@ -138,3 +138,110 @@ fn every_pg_is_where_osdmaptool_says() {
         }
     }
 }
+
+/// All increments of a cluster from its first epoch on: each with its length before it.
+fn increments(release: Release) -> Vec<Vec<u8>> {
+    let bytes = file(release, "increments.bin");
+    let mut r = axon_denc::Reader::new(&bytes);
+    let mut out = Vec::new();
+    while !r.is_empty() {
+        out.push(r.blob().unwrap().to_vec());
+    }
+    out
+}
+
+#[test]
+fn a_map_built_by_increments_has_the_monitors_crc_at_each_epoch_and_its_bytes_at_the_last() {
+    for release in RELEASES {
+        let mut ours = OSDMap::default();
+        for bytes in increments(release) {
+            let inc = Incremental::from_bytes(&bytes).unwrap();
+            assert!(inc.to_bytes(inc.encode_features) == bytes, "{release} {}", inc.epoch);
+            ours.apply(&inc).unwrap();
+            assert!(ours.matches_crc(&inc), "{release}: epoch {}", inc.epoch);
+            assert_eq!(ours.encoding_features(), inc.encode_features, "{release}: epoch {}", inc.epoch);
+        }
+        assert!(ours.encode_full(ours.encoding_features()).0 == file(release, "osdmap.bin"), "{release}");
+    }
+}
+
+#[test]
+fn an_increment_that_does_not_follow_is_refused_and_changes_nothing() {
+    let release = Release::Tentacle;
+    let before = map(release);
+    let mut inc = Incremental { fsid: before.fsid, epoch: before.epoch + 2, ..Incremental::default() };
+    let mut ours = before.clone();
+    let gap = ApplyError::EpochGap { have: before.epoch, leads_to: before.epoch + 2 };
+    assert_eq!(ours.apply(&inc), Err(gap));
+    inc.epoch = before.epoch + 1;
+    inc.new_weight.insert(before.max_osd, 0);
+    inc.new_flags = 0;
+    let beyond = ApplyError::NoSuchOsd { osd: before.max_osd, max_osd: before.max_osd };
+    assert_eq!(ours.apply(&inc), Err(beyond));
+    inc.fsid = crate::Fsid([9; 16]);
+    assert!(matches!(ours.apply(&inc), Err(ApplyError::OtherCluster { .. })));
+    assert_eq!(ours, before);
+}
+
+#[test]
+fn a_clone_shares_its_columns_until_one_changes() {
+    let before = map(Release::Reef);
+    let mut after = before.clone();
+    let mut inc = Incremental { fsid: before.fsid, epoch: before.epoch + 1, ..Incremental::default() };
+    inc.new_weight.insert(0, 0x8000);
+    after.apply(&inc).unwrap();
+    assert!(Arc::ptr_eq(&before.client_addrs, &after.client_addrs));
+    assert!(Arc::ptr_eq(&before.crush, &after.crush));
+    assert!(!Arc::ptr_eq(&before.osd_weight, &after.osd_weight));
+    assert_eq!((before.weight(0), after.weight(0)), (0x10000, 0x8000));
+}
+
+#[test]
+fn an_object_is_in_the_pg_that_the_monitor_says() {
+    // `ceph osd map rep NAME [NAMESPACE]` on the cluster that the map is from: the whole hash and the PG.
+    let map = map(Release::Tentacle);
+    let pool = map.pool_id("rep").unwrap();
+    for (name, namespace, hash, pg) in [
+        ("a", "", 0x29ee_c818, 0),
+        ("ab", "", 0x9879_ac41, 1),
+        ("obj", "", 0xaabc_5e21, 1),
+        ("foo.1", "", 0x86ff_9a8e, 6),
+        ("0123456789a", "", 0x90d7_829e, 6),
+        ("0123456789ab", "", 0x92f3_1ad0, 0),
+        ("rbd_data.1234567890ab.0000000000000001", "", 0x4df3_93f2, 2),
+        ("naïve name", "", 0xafd6_fd77, 7),
+        ("obj", "ns1", 0x37ed_a02a, 2),
+    ] {
+        assert_eq!(map.pool(pool).unwrap().hash_key(name, namespace), hash, "{namespace} {name}");
+        assert_eq!(map.object_to_pg(pool, name, "", namespace), Some(Pg { pool, seed: pg }));
+        assert_eq!(map.object_to_pg(pool, "other", name, namespace), Some(Pg { pool, seed: pg }));
+    }
+    assert_eq!(map.object_to_pg(999, "a", "", ""), None);
+}
+
+#[test]
+fn queries_agree_with_the_dump() {
+    for release in RELEASES {
+        let (map, dump) = (map(release), golden(release, "dump.json"));
+        for osd in dump["osds"].as_array().unwrap() {
+            let id = osd["osd"].as_i64().unwrap() as i32;
+            assert_eq!(map.is_up(id), osd["up"] == 1);
+            assert_eq!(map.is_in(id), osd["in"] == 1);
+            assert_eq!(Some(id), map.osd_by_uuid(osd["uuid"].as_str().unwrap().parse().unwrap()));
+        }
+        assert_eq!(map.counts().0, dump["osds"].as_array().unwrap().len());
+        let (id, pool) = map.pool_by_name("ecp").unwrap();
+        assert_eq!((map.pool_name[&id].as_str(), pool.is_erasure()), ("ecp", true));
+        // osd.1 has its own flags, its class' and those of the root above it.
+        let flags = state::NOUP | state::NODOWN | state::NOIN | state::NOOUT;
+        assert_eq!(map.flags_of(1), flags, "{release}");
+        assert_eq!(map.location(0)["root"], "default");
+        assert!(map.location(0).contains_key("host"));
+        assert_eq!(map.crush.host(0).map(str::to_owned), map.location(0).remove("host"));
+        assert!(map.crush.devices_of_class("ssd").contains(&0));
+        assert!(map.crush.subtree_contains(map.crush.item_id("default").unwrap(), 2));
+        let listed = |text: &str| map.is_blocklisted(&crate::EntityAddr::v2(text.parse().unwrap()));
+        assert!(listed("10.1.2.4:77") && listed("10.9.255.1:1"), "{release}");
+        assert!(!listed("10.1.2.5:77") && !listed("10.10.0.1:1") && !listed("10.1.2.3:0"));
+    }
+}
