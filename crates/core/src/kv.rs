@@ -55,6 +55,12 @@ impl Kv {
         self.versions.get(prefix).copied().unwrap_or(0)
     }
 
+    /// Whether a region has arrived.
+    #[must_use]
+    pub fn is_known(&self, prefix: &str) -> bool {
+        self.versions.contains_key(prefix)
+    }
+
     /// Applies an update.
     pub fn apply(&mut self, update: KvUpdate) {
         let entries = Arc::make_mut(&mut self.entries);

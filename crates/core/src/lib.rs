@@ -4,6 +4,7 @@
 pub mod caps;
 pub mod cluster;
 pub mod command;
+pub mod commands;
 pub mod config;
 pub mod daemons;
 pub mod kv;

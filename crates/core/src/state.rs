@@ -4,10 +4,12 @@
 use crate::daemons::DaemonIndex;
 use crate::kv::Kv;
 use crate::perf::PerfIndex;
+use crate::pg_map::PgMap;
 use axon_proto::Fsid;
 use axon_proto::fs_map::FsMap;
 use axon_proto::mgr_map::MgrMap;
 use axon_proto::mon_map::MonMap;
+use axon_proto::osd_map::OSDMap;
 use axon_proto::release::Release;
 use axon_proto::service_map::ServiceMap;
 use serde_json::Value;
@@ -35,6 +37,9 @@ pub struct State {
     pub release: Release,
     pub mon_map: Arc<MonMap>,
     pub mgr_map: Arc<MgrMap>,
+    pub osd_map: Arc<OSDMap>,
+    /// Settled at every report to the monitors.
+    pub pg_map: Arc<PgMap>,
     pub fs_map: Arc<FsMap>,
     pub service_map: Arc<ServiceMap>,
     pub daemons: Arc<DaemonIndex>,
@@ -57,6 +62,8 @@ impl Default for State {
             release: Release::NEWEST,
             mon_map: Arc::default(),
             mgr_map: Arc::default(),
+            osd_map: Arc::default(),
+            pg_map: Arc::default(),
             fs_map: Arc::default(),
             service_map: Arc::default(),
             daemons: Arc::default(),

@@ -1,3 +1,13 @@
-//! The running manager: owner tasks, beacons, daemon sessions, standby and active.
+//! The running manager: owner task, beacons, daemon sessions, standby and active. `run` is the way in.
 
-pub mod sysinfo;
+mod active;
+mod dispatch;
+mod identity;
+mod modules;
+mod owner;
+mod run;
+mod sysinfo;
+
+pub use modules::MODULE_PATH;
+pub use owner::Timing;
+pub use run::{Config, run};

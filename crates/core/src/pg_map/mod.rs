@@ -14,6 +14,7 @@ pub mod df;
 mod digest;
 mod dump;
 mod inspect;
+mod osd_map_view;
 mod osd_view;
 mod pending;
 mod summary;

@@ -1,0 +1,159 @@
+//! `axon mgr`: arguments and `ceph.conf` → configuration → run until told to stop.
+
+use crate::mgr_args::{self, MgrArgs};
+use anyhow::{Context, bail};
+use axon_core::config::{ConfFile, Level, Settings, Variables, cluster_of, conf_paths};
+use axon_proto::{AuthEntity, EntityType};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// `EINVAL`, upstream's exit code for bad arguments.
+const EXIT_BAD_ARGS: u8 = 22;
+
+/// Runs the manager; the exit code.
+pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
+    let args = match mgr_args::parse(args) {
+        Ok(args) => args,
+        Err(why) => {
+            eprintln!("axon mgr: {why}");
+            return ExitCode::from(EXIT_BAD_ARGS);
+        }
+    };
+    if args.help {
+        print!("{}", mgr_args::HELP);
+        return ExitCode::SUCCESS;
+    }
+    if args.version {
+        println!("axon {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    let Some(id) = args.id.clone() else {
+        eprintln!("axon mgr: which manager? Give -i ID or -n mgr.ID");
+        return ExitCode::from(EXIT_BAD_ARGS);
+    };
+    match start(&args, &id) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("axon mgr: {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
+    let settings = settings(args, id)?;
+    if !args.foreground {
+        nix::unistd::daemon(true, false).context("cannot go into the background")?;
+    }
+    log_to(&settings, args.debug)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let name = AuthEntity::new(EntityType::MGR, id);
+        let net = axon_net::Config::load(name, &|option| settings.value(option)).await?;
+        become_user(args)?;
+        let module_path = settings.value("mgr_module_path").filter(|p| !p.is_empty());
+        let public_ip = settings.value("public_addr").and_then(|text| {
+            let ip = text.trim_start_matches("v2:").split('/').next().unwrap_or_default().trim().to_owned();
+            ip.parse().ok().or_else(|| ip.parse::<std::net::SocketAddr>().ok().map(|s| s.ip()))
+        });
+        let config = axon_mgr::Config {
+            id: id.to_owned(),
+            net,
+            module_path: PathBuf::from(module_path.as_deref().unwrap_or(axon_mgr::MODULE_PATH)),
+            public_ip,
+            timing: axon_mgr::Timing::default(),
+        };
+        axon_mgr::run(config, stopped()).await
+    })
+}
+
+/// Resolves at SIGTERM or SIGINT.
+async fn stopped() {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+fn settings(args: &MgrArgs, id: &str) -> anyhow::Result<Settings> {
+    let env_conf = std::env::var("CEPH_CONF").ok().filter(|c| !c.is_empty());
+    let conf = args.conf.as_ref().map(|p| p.display().to_string()).or(env_conf);
+    let cluster = args.cluster.clone().unwrap_or_else(|| cluster_of(conf.as_deref().unwrap_or("")).to_owned());
+    let host = nix::unistd::gethostname().ok().and_then(|h| h.into_string().ok()).unwrap_or_default();
+    let mut settings = Settings::new(Variables {
+        cluster,
+        name: AuthEntity::new(EntityType::MGR, id),
+        host: host.split('.').next().unwrap_or_default().to_owned(),
+        pid: std::process::id(),
+        home: std::env::var("HOME").unwrap_or_default(),
+    });
+    for (name, value) in &args.defaults {
+        settings.set(Level::Default, name, value.clone());
+    }
+    read_conf(&mut settings, conf.as_deref())?;
+    for (name, value) in &args.options {
+        settings.set(Level::CommandLine, name, value.clone());
+    }
+    Ok(settings)
+}
+
+/// The first file of the list that exists; one that was named must exist.
+fn read_conf(settings: &mut Settings, named: Option<&str>) -> anyhow::Result<()> {
+    for path in conf_paths(named, settings) {
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                let file = ConfFile::parse(&bytes).with_context(|| format!("{path} cannot be read"))?;
+                settings.set_file(&file);
+                return Ok(());
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e).with_context(|| format!("{path} cannot be read; check its owner and mode")),
+        }
+    }
+    match named {
+        Some(conf) => bail!("{conf} does not exist"),
+        None => Ok(()),
+    }
+}
+
+/// Logs to `log_file`, or to standard error in the foreground without one.
+fn log_to(settings: &Settings, debug: bool) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_env("AXON_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
+    let file = settings.value("log_file").filter(|f| !f.is_empty() && !debug);
+    match file {
+        Some(path) => {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+            let file = file.with_context(|| format!("the log {path} cannot be opened; check its folder"))?;
+            builder.with_writer(std::sync::Mutex::new(file)).init();
+        }
+        None => builder.with_writer(std::io::stderr).init(),
+    }
+    Ok(())
+}
+
+/// `--setgroup`, `--setuser`: by name or number. The key has been read by then.
+fn become_user(args: &MgrArgs) -> anyhow::Result<()> {
+    use nix::unistd::{Gid, Group, Uid, User, setgid, setgroups, setuid};
+    if let Some(group) = &args.setgroup {
+        let gid = match group.parse() {
+            Ok(number) => Gid::from_raw(number),
+            Err(_) => Group::from_name(group)?.with_context(|| format!("there is no group {group}"))?.gid,
+        };
+        setgroups(&[gid]).context("cannot give up groups")?;
+        setgid(gid).with_context(|| format!("cannot become group {group}"))?;
+    }
+    if let Some(user) = &args.setuser {
+        let uid = match user.parse() {
+            Ok(number) => Uid::from_raw(number),
+            Err(_) => User::from_name(user)?.with_context(|| format!("there is no user {user}"))?.uid,
+        };
+        setuid(uid).with_context(|| format!("cannot become user {user}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Commands to this manager (`DaemonServer::_handle_command`): from clients and daemons on their sessions, and from the REST
+//! API. Looks the command up, checks the caller's capabilities, runs it, answers.
+
+use crate::modules::Modules;
+use crate::owner::{Request, Session};
+use crate::run::Report;
+use arc_swap::ArcSwapOption;
+use axon_api::Dashboard;
+use axon_core::caps::{self, Allow};
+use axon_core::commands;
+use axon_core::{Cluster, Command, CommandError, CommandOutput, CommandSink, Target};
+use axon_net::Client;
+use axon_net::connection::ConnectionHandle;
+use axon_proto::msgs::command_reply::MCommandReply;
+use axon_proto::msgs::mgr_command_reply::MMgrCommandReply;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How long a command waits for a manager that is becoming active.
+const ACTIVATION_SECS_MAX: u64 = 15;
+
+/// Upstream's words; scripts look for them.
+const DENIED: &str = "access denied: does your client key have mgr caps? See \
+                      http://docs.ceph.com/en/latest/mgr/administrator/#client-authentication";
+
+/// The manager's command table at work.
+pub struct Dispatcher {
+    cluster: OnceLock<Cluster>,
+    dashboard: ArcSwapOption<Dashboard>,
+    modules: Modules,
+    _reports: mpsc::Sender<Report>,
+}
+
+impl Dispatcher {
+    pub fn new(modules: Modules, reports: mpsc::Sender<Report>) -> Self {
+        Dispatcher {
+            cluster: OnceLock::new(),
+            dashboard: ArcSwapOption::empty(),
+            modules,
+            _reports: reports,
+        }
+    }
+
+    /// Gives the handle that commands read from. Once.
+    pub fn attach(&self, cluster: Cluster) {
+        let _ = self.cluster.set(cluster);
+    }
+
+    /// The dashboard of this activation, or none.
+    pub fn set_dashboard(&self, dashboard: Option<Arc<Dashboard>>) {
+        self.dashboard.store(dashboard);
+    }
+
+    /// Runs a session's command and sends the answer back, as a task of its own.
+    pub fn answer(self: Arc<Self>, request: Request, session: Session, handle: ConnectionHandle) {
+        tokio::spawn(async move {
+            let out = self.run_request(&request, &session).await;
+            let (tid, r, rs, data) = (request.tid, out.retval, out.outs, out.outbl);
+            let sent = if request.tell {
+                handle.send(axon_proto::Message::from(MCommandReply { tid, r, rs, data })).await
+            } else {
+                handle.send(axon_proto::Message::from(MMgrCommandReply { tid, r, rs, data })).await
+            };
+            if let Err(why) = sent {
+                tracing::debug!(%why, peer = %session.entity, "nobody waits for the answer any more");
+            }
+        });
+    }
+
+    async fn run_request(&self, request: &Request, session: &Session) -> CommandOutput {
+        let text = request.cmd.concat();
+        let args: Map<String, Value> = match serde_json::from_str(&text) {
+            Ok(args) => args,
+            Err(why) => return CommandOutput::failed(22, format!("the command is not a JSON object: {why}")),
+        };
+        let command = Command { args, input: request.input.clone(), deadline: Command::DEADLINE };
+        if request.admin_socket {
+            return self.run_tell(&command, session);
+        }
+        if command.prefix() != "get_command_descriptions"
+            && let Err(denied) = self.allowed(&command, session).await
+        {
+            tracing::info!(peer = %session.inst(), entity = %session.entity, cmd = command.prefix(), "access denied");
+            return denied;
+        }
+        self.run(&command).await
+    }
+
+    /// `ceph tell mgr.x …`: for the daemon itself.
+    fn run_tell(&self, command: &Command, session: &Session) -> CommandOutput {
+        let everything = caps::Request {
+            service: "",
+            module: "",
+            command: "",
+            arguments: &BTreeMap::new(),
+            wanted: Allow::ANY,
+            ip: None,
+        };
+        if !session.caps.is_capable(&everything) {
+            return CommandOutput::failed(13, DENIED);
+        }
+        let Some(cluster) = self.cluster.get() else { return CommandOutput::failed(11, "not ready") };
+        match command.prefix() {
+            "version" => {
+                let body = serde_json::json!({ "version": cluster.state().me.ceph_version });
+                CommandOutput::ok(format!("{body:#}\n"))
+            }
+            prefix => CommandOutput::failed(22, format!("unknown command '{prefix}'")),
+        }
+    }
+
+    async fn allowed(&self, command: &Command, session: &Session) -> Result<(), CommandOutput> {
+        let (service, module, perm) = match commands::find(command.prefix()) {
+            Some(row) => (row.module, "", row.perm.to_owned()),
+            None => {
+                let release = self.cluster.get().map_or(axon_proto::Release::NEWEST, |c| c.state().release);
+                let descs = axon_api::commands::descriptors(axon_api::Release::of_major(u32::from(release.number())));
+                let known = descs.iter().find(|d| commands::prefix_of(&d.cmdstring) == command.prefix());
+                ("py", "dashboard", known.map(|d| d.req_perms.clone()).unwrap_or_default())
+            }
+        };
+        let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+        let arguments =
+            command.args.iter().filter(|(k, _)| *k != "prefix").map(|(k, v)| (k.clone(), text(v))).collect();
+        let request = caps::Request {
+            service,
+            module,
+            command: command.prefix(),
+            arguments: &arguments,
+            wanted: Allow::of(&perm),
+            ip: session.addrs.ip(),
+        };
+        if session.caps.is_capable(&request) { Ok(()) } else { Err(CommandOutput::failed(13, DENIED)) }
+    }
+
+    /// Runs a command whose caller may do it.
+    pub async fn run(&self, command: &Command) -> CommandOutput {
+        let Some(cluster) = self.cluster.get() else { return CommandOutput::failed(11, "not ready") };
+        let state = cluster.state();
+        if command.prefix() == "get_command_descriptions" {
+            let body = commands::descriptions_json(&self.modules.command_descs(state.release));
+            return CommandOutput::ok(body.to_string());
+        }
+        if let Some(row) = commands::find(command.prefix()) {
+            return commands::run(row, command, &state);
+        }
+        let Some(dashboard) = self.dashboard_soon().await else {
+            return CommandOutput::failed(110, "the manager did not become active in time; try again");
+        };
+        match axon_api::commands::run(&dashboard, command).await {
+            Some(out) => out,
+            None => CommandOutput::failed(22, format!("No handler found for '{}'", command.prefix())),
+        }
+    }
+
+    /// Commands that arrive during an activation wait for it.
+    async fn dashboard_soon(&self) -> Option<Arc<Dashboard>> {
+        for _ in 0..ACTIVATION_SECS_MAX * 20 {
+            if let Some(dashboard) = self.dashboard.load_full() {
+                return Some(dashboard);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        None
+    }
+}
+
+/// Carries the REST API's and the modules' commands: to this manager itself, or out to the cluster.
+pub struct Sink {
+    pub client: Client,
+    pub dispatcher: Arc<Dispatcher>,
+}
+
+impl CommandSink for Sink {
+    fn command(&self, target: Target, command: Command) -> BoxFuture<'_, Result<CommandOutput, CommandError>> {
+        Box::pin(async move {
+            match target {
+                Target::Mgr => Ok(self.dispatcher.run(&command).await),
+                target => self.client.command(target, command).await,
+            }
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! The beacon (`MgrStandby::send_beacon`): who this manager is, whether it serves, its modules and, until the map shows it
+//! as available, its command table.
+
+use super::{Effect, MGR_FEATURES, Owner};
+use axon_proto::EntityAddrVec;
+use axon_proto::msgs::mgr_beacon::MMgrBeacon;
+
+impl Owner {
+    pub(super) fn send_beacon(&mut self) {
+        let available = self.lifecycle.available();
+        let me = &self.state.me;
+        let beacon = MMgrBeacon {
+            version: 0,
+            gid: me.gid,
+            server_addrs: if available { self.server_addrs.clone() } else { EntityAddrVec::default() },
+            available,
+            name: me.id.clone(),
+            fsid: self.state.fsid,
+            services: if available { self.services.clone() } else { Default::default() },
+            command_descs: if self.lifecycle.announces_commands() {
+                self.modules.command_descs(self.state.release)
+            } else {
+                Vec::new()
+            },
+            modules: self.modules.infos(self.state.release),
+            metadata: self.about.metadata.clone(),
+            clients: Vec::new(),
+            mgr_features: MGR_FEATURES.0,
+        };
+        self.effects.push(Effect::ToMon(beacon.into()));
+    }
+}

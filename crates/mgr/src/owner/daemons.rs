@@ -1,0 +1,242 @@
+//! What daemons and clients send (`DaemonServer::ms_dispatch2`): open, configuration of reports, reports, PG statistics,
+//! close, commands. A peer that breaks the rules loses its own session only.
+
+use super::{Effect, Owner, Session, SessionId};
+use crate::owner::effect::Request;
+use axon_core::daemons::{DaemonKey, DaemonState};
+use axon_proto::daemon_config::DaemonConfig;
+use axon_proto::msgs::mgr_close::MMgrClose;
+use axon_proto::msgs::mgr_configure::MMgrConfigure;
+use axon_proto::msgs::mgr_open::MMgrOpen;
+use axon_proto::msgs::mgr_report::MMgrReport;
+use axon_proto::msgs::mgr_update::MMgrUpdate;
+use axon_proto::msgs::pg_stats::MPGStats;
+use axon_proto::{EntityType, Fsid, Message, UTime};
+use std::sync::Arc;
+
+impl Owner {
+    /// A peer has authenticated.
+    pub fn handle_session(&mut self, id: SessionId, session: Session) {
+        if session.kind() == EntityType::OSD
+            && let Ok(osd) = session.entity.id.parse()
+        {
+            self.osd_sessions.insert(osd, id);
+        }
+        self.sessions.insert(id, session);
+    }
+
+    /// A session has ended for good.
+    pub fn handle_session_end(&mut self, id: SessionId) {
+        self.sessions.remove(&id);
+        self.osd_sessions.retain(|_, session| *session != id);
+    }
+
+    /// A session, while it lives.
+    #[must_use]
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(&id)
+    }
+
+    /// A message on a session.
+    pub fn handle_daemon_message(&mut self, id: SessionId, message: Message, now: UTime) {
+        let Some(session) = self.sessions.get(&id).cloned() else { return };
+        match message {
+            Message::MMgrOpen(m) => self.handle_open(id, &session, *m, now),
+            Message::MMgrUpdate(m) => self.handle_update(id, &session, *m),
+            Message::MMgrReport(m) => self.handle_report(id, &session, *m, now),
+            Message::MMgrClose(m) => self.handle_close(id, &session, *m),
+            Message::MPGStats(m) => self.handle_pg_stats(&session, *m, now),
+            Message::MCommand(m) => self.effects.push(Effect::Run(Request {
+                session: id,
+                tid: m.tid,
+                tell: true,
+                admin_socket: m.fsid != Fsid::default(),
+                cmd: m.cmd,
+                input: m.data,
+            })),
+            Message::MMgrCommand(m) => self.effects.push(Effect::Run(Request {
+                session: id,
+                tid: m.tid,
+                tell: false,
+                admin_socket: false,
+                cmd: m.cmd,
+                input: m.data,
+            })),
+            other => tracing::debug!(peer = %session.entity, message = other.name(), "unexpected message"),
+        }
+    }
+
+    fn handle_open(&mut self, id: SessionId, session: &Session, m: MMgrOpen, now: UTime) {
+        let key = key_of(&m.service_name, session.kind(), &m.daemon_name);
+        self.send(id, self.configuration());
+        let daemons = Arc::make_mut(&mut self.state.daemons);
+        if m.service_daemon {
+            let mut daemon = DaemonState::from_metadata(m.daemon_metadata.clone()).unwrap_or_default();
+            daemon.service_daemon = true;
+            daemon.service_status = m.daemon_status.clone();
+            daemon.last_service_beacon = now;
+            daemons.insert(key.clone(), daemon);
+        } else if daemons.daemon(&key).is_none() {
+            // Its host is not known yet: it may try again once it is.
+            tracing::debug!(daemon = %key, "not described yet, closing its session");
+            self.drop_session(id);
+            self.fetch_metadata(key, session.addrs.0.first().map(ToString::to_string));
+            return;
+        }
+        daemons.update(&key, |daemon| {
+            adopt_config(daemon, &key, &m.config_bl);
+            daemon.config_defaults_bl = m.config_defaults_bl.clone();
+        });
+        Arc::make_mut(&mut self.state.perf).open(&key);
+        self.dirty = true;
+        if m.service_daemon {
+            self.register_service_daemon(&key, session, m, now);
+        }
+        if !session.is_client() && let Some(session) = self.sessions.get_mut(&id) {
+            session.configured = true;
+        }
+    }
+
+    fn register_service_daemon(&mut self, key: &DaemonKey, session: &Session, m: MMgrOpen, now: UTime) {
+        let gid = u64::try_from(session.name.num).unwrap_or(0);
+        let addr = session.addrs.legacy_or_front();
+        self.change_service_map(|map| {
+            let epoch = map.epoch;
+            let service = map.services.entry(key.kind.clone()).or_default();
+            let known = service.daemons.get(&key.name).is_some_and(|d| d.gid == gid);
+            if !known {
+                let daemon = service.daemons.entry(key.name.clone()).or_default();
+                daemon.gid = gid;
+                daemon.addr = addr;
+                daemon.start_epoch = epoch;
+                daemon.start_stamp = now;
+                daemon.metadata = m.daemon_metadata;
+            }
+            !known
+        });
+    }
+
+    fn handle_update(&mut self, id: SessionId, session: &Session, m: MMgrUpdate) {
+        if session.is_client() && m.service_name.is_empty() {
+            return self.reject_client(id, session, &m.daemon_name);
+        }
+        let key = key_of(&m.service_name, session.kind(), &m.daemon_name);
+        if m.need_metadata_update && !m.daemon_metadata.is_empty() {
+            Arc::make_mut(&mut self.state.daemons).update_metadata(&key, m.daemon_metadata);
+            self.dirty = true;
+        }
+    }
+
+    fn handle_close(&mut self, id: SessionId, session: &Session, m: MMgrClose) {
+        let key = key_of(&m.service_name, session.kind(), &m.daemon_name);
+        if let Some(daemon) = self.state.daemons.daemon(&key) {
+            let service_daemon = daemon.service_daemon;
+            Arc::make_mut(&mut self.state.daemons).remove(&key);
+            Arc::make_mut(&mut self.state.perf).close(&key);
+            self.dirty = true;
+            if service_daemon {
+                self.change_service_map(|map| {
+                    map.services.get_mut(&key.kind).is_some_and(|s| s.daemons.remove(&key.name).is_some())
+                });
+            }
+        }
+        // The same message back says that it was heard.
+        self.send(id, m);
+    }
+
+    fn handle_report(&mut self, id: SessionId, session: &Session, m: MMgrReport, now: UTime) {
+        if session.is_client() && m.service_name.is_empty() {
+            return self.reject_client(id, session, &m.daemon_name);
+        }
+        let key = key_of(&m.service_name, session.kind(), &m.daemon_name);
+        if self.state.daemons.daemon(&key).is_none() {
+            self.drop_session(id);
+            return self.fetch_metadata(key, session.addrs.0.first().map(ToString::to_string));
+        }
+        if let Err(why) = Arc::make_mut(&mut self.state.perf).apply(&key, &m, now) {
+            tracing::warn!(daemon = %key, %why, "its counters cannot be read; its session starts anew");
+            return self.drop_session(id);
+        }
+        let reports_health = matches!(session.kind(), EntityType::OSD | EntityType::MON);
+        Arc::make_mut(&mut self.state.daemons).update(&key, |daemon| {
+            adopt_config(daemon, &key, &m.config_bl);
+            if daemon.service_daemon {
+                if let Some(status) = &m.daemon_status {
+                    daemon.service_status_stamp = now;
+                    daemon.service_status = status.clone();
+                }
+                daemon.last_service_beacon = now;
+            }
+            if m.task_status.is_some() {
+                daemon.last_service_beacon = now;
+            }
+            if reports_health {
+                daemon.health_metrics = m.daemon_health_metrics.clone();
+            }
+        });
+        self.dirty = true;
+        if let Some(task_status) = m.task_status {
+            self.change_service_map(|map| {
+                let service = map.services.entry(key.kind.clone()).or_default();
+                let daemon = service.daemons.entry(key.name.clone()).or_default();
+                let changed = daemon.task_status != task_status;
+                daemon.task_status = task_status;
+                changed
+            });
+        }
+    }
+
+    fn handle_pg_stats(&mut self, session: &Session, m: MPGStats, now: UTime) {
+        let Ok(osd) = session.entity.id.parse::<i32>() else { return };
+        self.pending.report(&self.state.pg_map, &*self.state.osd_map, osd, m);
+        let Some(reported) = &mut self.reported_osds else { return };
+        reported.insert(osd);
+        let map = &self.state.osd_map;
+        let all = map.osds().filter(|osd| map.is_up(*osd)).all(|osd| reported.contains(&osd));
+        if all {
+            self.reported_osds = None;
+            self.send_report(now);
+        }
+    }
+
+    /// A message for an OSD, by whatever session it has.
+    pub fn handle_to_osd(&mut self, osd: i32, message: Message) {
+        match self.osd_sessions.get(&osd) {
+            Some(id) => self.effects.push(Effect::ToDaemon(*id, message)),
+            None => tracing::warn!(osd, message = message.name(), "the OSD has no session with the manager"),
+        }
+    }
+
+    fn reject_client(&mut self, id: SessionId, session: &Session, daemon_name: &str) {
+        tracing::warn!(daemon_name, peer = %session.inst(), "a client that is no daemon of a service reports; refused");
+        self.drop_session(id);
+    }
+
+    fn drop_session(&mut self, id: SessionId) {
+        self.handle_session_end(id);
+        self.effects.push(Effect::Close(id));
+    }
+
+    fn configuration(&self) -> MMgrConfigure {
+        MMgrConfigure {
+            stats_period: self.timing.stats_period_secs,
+            stats_threshold: 5,
+            ..Default::default()
+        }
+    }
+}
+
+/// Takes over the running configuration that a daemon tells; one that cannot be read is left out.
+fn adopt_config(daemon: &mut DaemonState, key: &DaemonKey, config_bl: &[u8]) {
+    match axon_proto::daemon_config::decode::<DaemonConfig>(config_bl) {
+        Ok(Some(told)) => (daemon.config, daemon.ignored_mon_config) = (told.config, told.ignored_mon_config),
+        Ok(None) => {}
+        Err(why) => tracing::warn!(daemon = %key, %why, "its configuration cannot be read"),
+    }
+}
+
+/// A daemon of a service goes by the service's name, another by its entity type.
+fn key_of(service_name: &str, kind: EntityType, daemon_name: &str) -> DaemonKey {
+    let kind = if service_name.is_empty() { kind.name() } else { service_name };
+    DaemonKey::new(kind, daemon_name)
+}

@@ -1,0 +1,213 @@
+//! The owner of the manager's state: every message of a monitor or daemon comes through here, changes the working copy and
+//! is published as a snapshot (see `docs/decisions/0002-snapshots.md`). Pure: time comes in, what must be done goes out as
+//! [`Effect`]s, which `run` carries out.
+//!
+//! `monitors.rs` handles what monitors push, `daemons.rs` what daemons send, `report.rs` what the monitors are told.
+
+mod beacon;
+mod daemons;
+mod effect;
+mod metadata;
+mod monitors;
+mod report;
+mod service_map;
+mod session;
+
+pub use effect::{Effect, Request};
+pub use metadata::LISTS;
+pub use monitors::SUBSCRIPTIONS;
+pub use session::{Session, SessionId};
+
+use crate::modules::Modules;
+use axon_core::lifecycle::{self, Lifecycle, Need};
+use axon_core::pg_map::Pending;
+use axon_core::{Cluster, State};
+use axon_denc::Features;
+use axon_proto::service_map::ServiceMap;
+use axon_proto::{EntityAddrVec, UTime};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How often things happen (`mgr_tick_period`, `mgr_stats_period`, `mgr_service_beacon_grace`).
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    pub tick_secs: u64,
+    pub stats_period_secs: u32,
+    pub service_beacon_grace_secs: u32,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Timing { tick_secs: 2, stats_period_secs: 5, service_beacon_grace_secs: 60 }
+    }
+}
+
+/// What the manager tells about itself for as long as it runs.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    pub metadata: BTreeMap<String, String>,
+    /// Addresses of the client side, for the metadata and for blocklisting.
+    pub client_addrs: EntityAddrVec,
+}
+
+/// The working copy and everything that only the owner needs.
+pub struct Owner {
+    cluster: Cluster,
+    state: State,
+    lifecycle: Lifecycle,
+    timing: Timing,
+    about: About,
+    modules: Modules,
+    sessions: BTreeMap<SessionId, Session>,
+    /// Sessions of OSDs by number, to send them scrub and recovery requests.
+    osd_sessions: BTreeMap<i32, SessionId>,
+    /// The map that is ours to write while active; `None` before the monitors' first one.
+    service_map: Option<PendingServiceMap>,
+    /// OSDs that have reported since the activation; `None` once all have, or waiting for them was given up.
+    reported_osds: Option<BTreeSet<i32>>,
+    activated: UTime,
+    server_addrs: EntityAddrVec,
+    services: BTreeMap<String, String>,
+    /// Daemons whose metadata is being asked for.
+    fetching: BTreeSet<axon_core::daemons::DaemonKey>,
+    /// PG statistics that came since the last report.
+    pending: Pending,
+    effects: Vec<Effect>,
+    dirty: bool,
+}
+
+struct PendingServiceMap {
+    map: ServiceMap,
+    dirty: bool,
+}
+
+impl Owner {
+    /// A standby. `state` holds what is known before the first message: identity and fsid.
+    #[must_use]
+    pub fn new(cluster: Cluster, state: State, about: About, timing: Timing, modules: Modules) -> Self {
+        Owner {
+            cluster,
+            lifecycle: Lifecycle::new(state.me.gid),
+            state,
+            timing,
+            about,
+            modules,
+            sessions: BTreeMap::new(),
+            osd_sessions: BTreeMap::new(),
+            service_map: None,
+            reported_osds: None,
+            activated: UTime::ZERO,
+            server_addrs: EntityAddrVec::default(),
+            services: BTreeMap::new(),
+            fetching: BTreeSet::new(),
+            pending: Pending::default(),
+            effects: Vec::new(),
+            dirty: true,
+        }
+    }
+
+    /// What must be done now, in order.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Publishes the working copy when it has changed.
+    pub fn publish(&mut self) {
+        if std::mem::take(&mut self.dirty) {
+            self.cluster.publish(self.state.clone());
+        }
+    }
+
+    /// Whether this manager is or is becoming the active one.
+    #[must_use]
+    pub fn is_chosen(&self) -> bool {
+        *self.lifecycle.phase() != lifecycle::Phase::Standby
+    }
+
+    /// Whether it serves.
+    #[must_use]
+    pub fn is_available(&self) -> bool {
+        self.lifecycle.available()
+    }
+
+    /// Upstream's word for where the manager stands (`MgrStandby::state_str`).
+    #[must_use]
+    pub fn phase_name(&self) -> &'static str {
+        match self.lifecycle.phase() {
+            lifecycle::Phase::Standby => "standby",
+            lifecycle::Phase::Activating { .. } => "active (starting)",
+            lifecycle::Phase::Active => "active",
+        }
+    }
+
+    /// The daemons' address is bound.
+    pub fn handle_listening(&mut self, addrs: EntityAddrVec) {
+        self.server_addrs = addrs;
+        self.step(lifecycle::Event::Met(Need::Listening));
+    }
+
+    /// The REST server answers at these URIs (by module), or has moved to them.
+    pub fn handle_serving(&mut self, services: BTreeMap<String, String>) {
+        self.services = services;
+        self.step(lifecycle::Event::Met(Need::Serving));
+    }
+
+    /// The monitors' session was made anew under another global id.
+    pub fn handle_new_gid(&mut self, gid: u64, now: UTime) {
+        let me = Arc::make_mut(&mut self.state.me);
+        me.gid = gid;
+        self.dirty = true;
+        let actions = self.lifecycle.apply_new_gid(gid);
+        self.carry_out(actions, now);
+    }
+
+    /// The clock moved: beacon, and while active the report to the monitors.
+    pub fn handle_tick(&mut self, now: UTime) {
+        self.send_beacon();
+        if self.is_chosen() {
+            self.send_report(now);
+        }
+    }
+
+    fn step(&mut self, event: lifecycle::Event) {
+        let now = self.activated;
+        let actions = self.lifecycle.apply(event);
+        self.carry_out(actions, now);
+    }
+
+    fn carry_out(&mut self, actions: Vec<lifecycle::Action>, now: UTime) {
+        for action in actions {
+            match action {
+                lifecycle::Action::Activate => self.activate(now),
+                lifecycle::Action::Deactivate => self.deactivate(),
+                lifecycle::Action::Beacon => self.send_beacon(),
+            }
+        }
+    }
+
+    fn activate(&mut self, now: UTime) {
+        self.activated = now;
+        self.reported_osds = Some(BTreeSet::new());
+        self.service_map = None;
+        self.got_service_map();
+        self.effects.push(Effect::Activate);
+    }
+
+    fn deactivate(&mut self) {
+        self.sessions.clear();
+        self.osd_sessions.clear();
+        self.reported_osds = None;
+        self.service_map = None;
+        self.server_addrs = EntityAddrVec::default();
+        self.services.clear();
+        self.fetching.clear();
+        self.effects.push(Effect::Deactivate);
+    }
+
+    fn send(&mut self, session: SessionId, message: impl Into<axon_proto::Message>) {
+        self.effects.push(Effect::ToDaemon(session, message.into()));
+    }
+}
+
+/// What Axon tells the monitors that it supports.
+pub const MGR_FEATURES: Features = Features(axon_proto::features::SUPPORTED);

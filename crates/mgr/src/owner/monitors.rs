@@ -1,0 +1,194 @@
+//! What the monitors push (`Mgr::ms_dispatch2`, `MgrStandby::handle_mgr_map`): maps, digest, configuration, store.
+//! All of it is subscribed to in standby too, so that an activation starts warm.
+
+use super::Owner;
+use axon_core::KvUpdate;
+use axon_core::daemons::DaemonKey;
+use axon_core::lifecycle::{self, Need};
+use axon_denc::Decode;
+use axon_proto::msgs::osd_map::MOSDMap;
+use axon_proto::osd_map::{Incremental, OSDMap};
+use axon_proto::{Message, UTime};
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What a manager subscribes to.
+pub const SUBSCRIPTIONS: [&str; 8] =
+    ["mgrmap", "monmap", "osdmap", "fsmap", "servicemap", "mgrdigest", "kv:mgr/", "kv:device/"];
+
+impl Owner {
+    /// A message of the monitors. What is not a manager's business is ignored.
+    pub fn handle_mon_message(&mut self, message: Message, now: UTime) {
+        match message {
+            Message::MMgrMap(m) => self.handle_mgr_map(m.map, now),
+            Message::MMonMap(m) => self.handle_mon_map(m.monmap),
+            Message::MOSDMap(m) => self.handle_osd_map(&m, now),
+            Message::MFSMap(m) => self.handle_fs_map(m.fsmap),
+            Message::MServiceMap(m) => {
+                self.state.service_map = Arc::new(m.service_map);
+                self.got_service_map();
+                self.dirty = true;
+            }
+            Message::MMgrDigest(m) => self.handle_digest(&m.health_json, &m.mon_status_json),
+            Message::MConfig(m) => {
+                self.state.options = Arc::new(m.config);
+                self.dirty = true;
+            }
+            Message::MKVData(m) => self.handle_kv(KvUpdate {
+                prefix: m.prefix,
+                version: m.version,
+                incremental: m.incremental,
+                data: m.data,
+            }),
+            other => tracing::debug!(message = other.name(), "not for the manager"),
+        }
+    }
+
+    fn handle_mgr_map(&mut self, map: axon_proto::mgr_map::MgrMap, now: UTime) {
+        let event = lifecycle::Event::MgrMap {
+            active_gid: map.active_gid,
+            available: map.available,
+            blocklist_epoch: map.last_failure_osd_epoch,
+        };
+        self.state.mgr_map = Arc::new(map);
+        self.dirty = true;
+        let actions = self.lifecycle.apply(event);
+        self.carry_out(actions, now);
+    }
+
+    fn handle_mon_map(&mut self, map: axon_proto::mon_map::MonMap) {
+        let names: BTreeSet<String> = map.mon_info.keys().cloned().collect();
+        self.state.mon_map = Arc::new(map);
+        self.dirty = true;
+        Arc::make_mut(&mut self.state.daemons).cull("mon", |name| names.contains(name));
+        if self.is_chosen() {
+            for name in names {
+                self.fetch_metadata(DaemonKey::new("mon", name), None);
+            }
+        }
+    }
+
+    fn handle_osd_map(&mut self, message: &MOSDMap, now: UTime) {
+        match advance(&mut self.state.osd_map, message) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(why) => {
+                tracing::error!(%why, "OSD map cannot be applied; asking for a full one");
+                self.effects.push(super::Effect::FullOsdMap);
+                return;
+            }
+        }
+        let map = self.state.osd_map.clone();
+        self.dirty = true;
+        self.pending.follow(&self.state.pg_map, &*map, now);
+        Arc::make_mut(&mut self.state.pg_map).settle(&mut self.pending, now);
+        if self.is_chosen() {
+            self.refresh_osd_metadata(&map);
+        }
+        let actions = self.lifecycle.apply(lifecycle::Event::OsdMap { epoch: map.epoch });
+        self.carry_out(actions, now);
+    }
+
+    /// New and restarted OSDs are asked about; removed ones forgotten.
+    fn refresh_osd_metadata(&mut self, map: &axon_proto::osd_map::OSDMap) {
+        let mut missing = Vec::new();
+        for id in 0..map.max_osd {
+            let key = DaemonKey::new("osd", id.to_string());
+            let restarted = usize::try_from(id).ok().and_then(|i| map.osd_info.get(i)).is_some_and(|info| info.up_from == map.epoch);
+            if map.exists(id) && (restarted || self.state.daemons.daemon(&key).is_none()) {
+                missing.push(key);
+            }
+        }
+        for key in missing {
+            self.fetch_metadata(key, None);
+        }
+        let exists = |name: &str| name.parse().is_ok_and(|id| map.exists(id));
+        Arc::make_mut(&mut self.state.daemons).cull("osd", exists);
+    }
+
+    fn handle_fs_map(&mut self, map: axon_proto::fs_map::FsMap) {
+        let daemons: BTreeMap<String, String> =
+            map.daemons().map(|info| (info.name.clone(), info.addrs.to_string())).collect();
+        self.state.fs_map = Arc::new(map);
+        self.dirty = true;
+        Arc::make_mut(&mut self.state.daemons).cull("mds", |name| daemons.contains_key(name));
+        if self.is_chosen() {
+            for (name, addr) in daemons {
+                let key = DaemonKey::new("mds", name);
+                let known = self.state.daemons.daemon(&key).and_then(|d| d.metadata.get("addr"));
+                if known != Some(&addr) {
+                    self.fetch_metadata(key, Some(addr));
+                }
+            }
+        }
+        self.step(lifecycle::Event::Met(Need::FsMap));
+    }
+
+    fn handle_digest(&mut self, health: &[u8], mon_status: &[u8]) {
+        let parsed = |what: &str, json: &[u8]| match serde_json::from_slice::<Value>(json) {
+            Ok(value) => Some(Arc::new(value)),
+            Err(why) => {
+                tracing::error!(what, %why, "the monitors' digest is not JSON");
+                None
+            }
+        };
+        if let Some(health) = parsed("health", health) {
+            self.state.health = health;
+        }
+        if let Some(mon_status) = parsed("mon_status", mon_status) {
+            self.state.mon_status = mon_status;
+        }
+        self.dirty = true;
+        self.step(lifecycle::Event::Met(Need::Digest));
+    }
+
+    fn handle_kv(&mut self, update: KvUpdate) {
+        let region = update.prefix.clone();
+        if region == "device/" {
+            self.apply_devices(&update.data);
+        }
+        self.state.kv.apply(update);
+        self.dirty = true;
+        if region == "mgr/" {
+            self.step(lifecycle::Event::Met(Need::Kv));
+        }
+    }
+
+    fn apply_devices(&mut self, data: &BTreeMap<String, Option<Bytes>>) {
+        let daemons = Arc::make_mut(&mut self.state.daemons);
+        for (key, value) in data {
+            let Some(devid) = key.strip_prefix("device/") else { continue };
+            let metadata = value.as_ref().map(|json| match serde_json::from_slice(json) {
+                Ok(metadata) => metadata,
+                Err(why) => {
+                    tracing::warn!(devid, %why, "what the store says of a device is not an object of strings");
+                    BTreeMap::new()
+                }
+            });
+            daemons.set_device_metadata(devid, metadata);
+        }
+    }
+}
+
+/// Follows the increments, or takes a full map where they do not connect. Says whether the map has changed.
+fn advance(map: &mut Arc<OSDMap>, message: &MOSDMap) -> Result<bool, String> {
+    let before = map.epoch;
+    loop {
+        let next = map.epoch + 1;
+        if let (true, Some(bytes)) = (map.epoch > 0, message.incremental_maps.get(&next)) {
+            let inc = Incremental::from_bytes(bytes).map_err(|e| e.to_string())?;
+            Arc::make_mut(map).apply(&inc).map_err(|e| e.to_string())?;
+            continue;
+        }
+        match message.maps.range(next..).next() {
+            Some((_, bytes)) => *map = Arc::new(OSDMap::from_bytes(bytes).map_err(|e| e.to_string())?),
+            None => break,
+        }
+    }
+    if map.epoch < message.newest_map && map.epoch == before && !message.incremental_maps.is_empty() {
+        return Err(format!("epoch {before} is known, and the monitors sent none that follows it"));
+    }
+    Ok(map.epoch > before)
+}

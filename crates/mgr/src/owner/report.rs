@@ -1,0 +1,44 @@
+//! What the active manager tells the monitors (`DaemonServer::send_report`): the digest of the PG map, health checks and the
+//! service map. The first report waits until every OSD that is up has reported, or for four reporting periods.
+
+use super::{Effect, Owner};
+use axon_proto::UTime;
+use axon_proto::msgs::mon_mgr_report::MMonMgrReport;
+use axon_proto::health::HealthCheckMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// `mon_pg_stuck_threshold`.
+const PG_STUCK_SECS: u32 = 60;
+
+impl Owner {
+    pub(super) fn send_report(&mut self, now: UTime) {
+        if !self.pg_map_is_ready(now) {
+            return;
+        }
+        Arc::make_mut(&mut self.state.pg_map).settle(&mut self.pending, now);
+        self.dirty = true;
+        let service_map = self.settle_service_map(now);
+        let health_checks = HealthCheckMap::default();
+        let report = MMonMgrReport {
+            health_checks,
+            service_map,
+            progress_events: BTreeMap::new(),
+            gid: self.state.me.gid,
+            digest: self.state.pg_map.digest(&*self.state.osd_map, now, PG_STUCK_SECS),
+        };
+        self.effects.push(Effect::ToMon(report.into()));
+    }
+
+    fn pg_map_is_ready(&mut self, now: UTime) -> bool {
+        let Some(reported) = &self.reported_osds else { return true };
+        let waited_secs = now.sec.saturating_sub(self.activated.sec);
+        if waited_secs <= self.timing.stats_period_secs * 4 {
+            return false;
+        }
+        let up = self.state.osd_map.counts().1;
+        tracing::warn!(reported = reported.len(), up, "some OSDs have not reported; PG states may be incomplete");
+        self.reported_osds = None;
+        true
+    }
+}

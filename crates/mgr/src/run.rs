@@ -1,0 +1,316 @@
+//! Runs the manager: connects, feeds the owner, carries out what it wants done, and stops when told to.
+//!
+//! One task owns the state (see `owner`); everything that waits for somebody else is a task of its own that reports back by
+//! a channel. `active.rs` is what exists only while this manager is active.
+
+use crate::active::Active;
+use crate::dispatch::{Dispatcher, Sink};
+use crate::identity;
+use crate::modules::Modules;
+use crate::owner::{About, Effect, LISTS, Owner, SUBSCRIPTIONS, Session, SessionId, Timing};
+use anyhow::Context;
+use axon_core::caps::MgrCap;
+use axon_core::daemons::DaemonKey;
+use axon_core::{Cluster, Command, Identity, State, Target};
+use axon_net::connection::ConnectionHandle;
+use axon_net::listener::SessionEvent;
+use axon_net::mon::MonError;
+use axon_net::{Client, Event};
+use axon_proto::{EntityAddrVec, EntityType, Message, Release, UTime};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+/// What `axon mgr` was told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub id: String,
+    pub net: axon_net::Config,
+    pub module_path: PathBuf,
+    /// `public_addr`; `None`: the address that the monitors see.
+    pub public_ip: Option<std::net::IpAddr>,
+    pub timing: Timing,
+}
+
+/// What tasks report back to the owner.
+pub(crate) enum Report {
+    AllMetadata(Vec<(&'static str, Value)>),
+    Metadata { key: DaemonKey, answer: Option<Value>, addr: Option<String> },
+    Listening(EntityAddrVec),
+    Serving(BTreeMap<String, String>),
+    /// A command wants a message sent to an OSD's session.
+    ToOsd { osd: i32, message: Message },
+    /// The daemons' address cannot be bound: nothing can be done but give up.
+    Fatal(String),
+}
+
+/// Reports that may wait for the owner.
+const REPORTS_MAX: usize = 1024;
+
+/// Runs until `stop` resolves or nothing can be done any more.
+pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    tokio::pin!(stop);
+    let (client, mut events) = axon_net::connect(config.net.clone())?;
+    let open = tokio::select! {
+        open = first_session(&client) => open?,
+        () = &mut stop => return Ok(()),
+    };
+    let mut runner = Runner::new(config, client, open).await?;
+    let mut tick = tokio::time::interval(Duration::from_secs(runner.config.timing.tick_secs));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            _ = tick.tick() => runner.owner.handle_tick(now()),
+            event = events.recv() => match event {
+                Some(event) => runner.handle_event(event),
+                None => anyhow::bail!("the monitors' session has ended"),
+            },
+            event = runner.active.next_event() => runner.handle_session_event(event),
+            Some(report) = runner.reports.recv() => runner.handle_report(report)?,
+        }
+        runner.settle().await;
+    }
+    info!("stopping");
+    runner.active.stop();
+    runner.client.shutdown();
+    Ok(())
+}
+
+/// Waits for the first session. What can pass is waited for and logged; a refusal is final.
+async fn first_session(client: &Client) -> anyhow::Result<axon_net::mon::OpenSession> {
+    loop {
+        match client.ready(Duration::from_secs(30)).await {
+            Ok(open) => return Ok(open),
+            Err(why @ (MonError::Refused { .. } | MonError::WrongCluster { .. } | MonError::Closed)) => return Err(why.into()),
+            Err(why) => warn!(%why, "no session with a monitor yet, still trying"),
+        }
+    }
+}
+
+struct Runner {
+    config: Config,
+    client: Client,
+    cluster: Cluster,
+    dispatcher: Arc<Dispatcher>,
+    owner: Owner,
+    active: Active,
+    handles: HashMap<SessionId, ConnectionHandle>,
+    reports: mpsc::Receiver<Report>,
+    reports_tx: mpsc::Sender<Report>,
+}
+
+impl Runner {
+    async fn new(config: Config, client: Client, open: axon_net::mon::OpenSession) -> anyhow::Result<Self> {
+        let fsid = client.fsid().context("the monitors have not told the cluster's fsid")?;
+        let (reports_tx, reports) = mpsc::channel(REPORTS_MAX);
+        let modules = Modules::find(&config.module_path);
+        let metadata = identity::metadata(&client, &open).await;
+        let me = Identity {
+            id: config.id.clone(),
+            gid: client.my_global_id(),
+            hostname: metadata.get("hostname").cloned().unwrap_or_default(),
+            ceph_version: metadata.get("ceph_version").cloned().unwrap_or_default(),
+        };
+        info!(id = %me.id, gid = me.gid, %fsid, monitor = %open.mon, "connected");
+        let major = metadata.get("ceph_version_short").and_then(|v| v.split('.').next()?.parse().ok());
+        let release = major.and_then(Release::from_number).unwrap_or(Release::NEWEST);
+        let state = State { fsid, me: Arc::new(me), release, ..State::default() };
+        let dispatcher = Arc::new(Dispatcher::new(modules.clone(), reports_tx.clone()));
+        let sink = Sink { client: client.clone(), dispatcher: dispatcher.clone() };
+        let cluster = Cluster::new(state.clone(), Arc::new(sink));
+        dispatcher.attach(cluster.clone());
+        let about = About { metadata, client_addrs: client.my_addrs() };
+        let owner = Owner::new(cluster.clone(), state, about, config.timing, modules);
+        for what in SUBSCRIPTIONS {
+            client.subscribe(what, 0).await;
+        }
+        let active = Active::standby(cluster.clone(), config.public_ip);
+        Ok(Runner {
+            config,
+            client,
+            cluster,
+            dispatcher,
+            owner,
+            active,
+            handles: HashMap::new(),
+            reports,
+            reports_tx,
+        })
+    }
+
+    fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Connected(open) => {
+                info!(monitor = %open.mon, "session with a monitor");
+                self.owner.handle_new_gid(self.client.my_global_id(), now());
+            }
+            Event::Message(message) => self.owner.handle_mon_message(message, now()),
+            Event::Disconnected { why } => warn!(%why, "session with the monitor lost, looking for another"),
+        }
+    }
+
+    fn handle_session_event(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::Opened { id, peer, handle } => match session_of(&peer) {
+                Ok(session) => {
+                    self.handles.insert(id, handle);
+                    self.owner.handle_session(id, session);
+                }
+                Err(why) => {
+                    warn!(peer = %peer.name, %why, "capabilities cannot be read; session closed");
+                    handle.close();
+                }
+            },
+            SessionEvent::Message { id, message } => match Message::decode(message) {
+                Ok(message) => self.owner.handle_daemon_message(id, message, now()),
+                Err(why) => {
+                    warn!(?id, %why, "malformed message; session closed");
+                    self.close(id);
+                    self.owner.handle_session_end(id);
+                }
+            },
+            SessionEvent::Closed { id, .. } => {
+                self.handles.remove(&id);
+                self.owner.handle_session_end(id);
+            }
+            SessionEvent::KeepaliveAck { .. } | SessionEvent::Resumed { .. } => {}
+        }
+    }
+
+    fn handle_report(&mut self, report: Report) -> anyhow::Result<()> {
+        match report {
+            Report::AllMetadata(lists) => self.owner.handle_all_metadata(lists),
+            Report::Metadata { key, answer, addr } => self.owner.handle_metadata(&key, answer.as_ref(), addr),
+            Report::Listening(addrs) => self.owner.handle_listening(addrs),
+            Report::Serving(services) => self.owner.handle_serving(services),
+            Report::ToOsd { osd, message } => self.owner.handle_to_osd(osd, message),
+            Report::Fatal(why) => anyhow::bail!(why),
+        }
+        Ok(())
+    }
+
+    /// Publishes what has changed and carries out what the owner wants done.
+    async fn settle(&mut self) {
+        self.owner.publish();
+        for effect in self.owner.take_effects() {
+            match effect {
+                Effect::ToMon(message) => self.client.send_mon(message).await,
+                Effect::ToDaemon(id, message) => {
+                    if let Some(handle) = self.handles.get(&id)
+                        && !matches!(handle.try_send(message), Ok(true))
+                    {
+                        // A peer that does not read costs its own session.
+                        warn!(?id, "a peer does not take its messages; session closed");
+                        self.close(id);
+                    }
+                }
+                Effect::Close(id) => self.close(id),
+                Effect::Activate => self.activate().await,
+                Effect::Deactivate => {
+                    info!("no longer active");
+                    self.handles.clear();
+                    self.dispatcher.set_dashboard(None);
+                    self.active.stand_by(&self.cluster, self.config.public_ip).await;
+                }
+                Effect::FetchMetadata { key, command, addr } => self.fetch_metadata(key, command, addr),
+                Effect::MonCommand(command) => self.mon_command(command),
+                Effect::FullOsdMap => self.client.subscribe("osdmap", 0).await,
+                Effect::Run(request) => {
+                    let (Some(session), Some(handle)) =
+                        (self.owner.session(request.session), self.handles.get(&request.session))
+                    else {
+                        continue;
+                    };
+                    self.dispatcher.clone().answer(request, session.clone(), handle.clone());
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, id: SessionId) {
+        if let Some(handle) = self.handles.remove(&id) {
+            handle.close();
+        }
+    }
+
+    async fn activate(&mut self) {
+        info!("chosen as the active manager");
+        let gid = self.cluster.state().me.gid;
+        self.active
+            .start(&self.client, &self.cluster, gid, self.config.public_ip, &self.dispatcher, &self.reports_tx)
+            .await;
+        let (cluster, reports) = (self.cluster.clone(), self.reports_tx.clone());
+        tokio::spawn(async move {
+            let mut lists = Vec::new();
+            for (kind, prefix, _) in LISTS {
+                lists.push((kind, list_until_answered(&cluster, prefix).await));
+            }
+            let _ = reports.send(Report::AllMetadata(lists)).await;
+        });
+    }
+
+    fn fetch_metadata(&self, key: DaemonKey, command: Command, addr: Option<String>) {
+        let (cluster, reports) = (self.cluster.clone(), self.reports_tx.clone());
+        tokio::spawn(async move {
+            let answer = match cluster.command(Target::Mon, command).await.and_then(|o| o.json()) {
+                Ok(answer) => Some(answer),
+                Err(why) => {
+                    warn!(daemon = %key, %why, "the monitors do not describe it");
+                    None
+                }
+            };
+            let _ = reports.send(Report::Metadata { key, answer, addr }).await;
+        });
+    }
+
+    fn mon_command(&self, command: Command) {
+        let cluster = self.cluster.clone();
+        tokio::spawn(async move {
+            let what = command.to_json();
+            if let Err(why) = cluster.mon(command).await {
+                warn!(%what, %why, "the monitors refused a command of the manager itself");
+            }
+        });
+    }
+}
+
+/// An activation cannot go on without these lists, so it asks until it has them.
+async fn list_until_answered(cluster: &Cluster, prefix: &str) -> Value {
+    loop {
+        match cluster.command(Target::Mon, Command::json(prefix)).await.and_then(|o| o.json()) {
+            Ok(list) => return list,
+            Err(why) => error!(prefix, %why, "cannot list daemons, asking again"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn session_of(peer: &axon_msgr::Peer) -> Result<Session, String> {
+    let identity = peer.identity.as_ref().ok_or("it has not authenticated")?;
+    // Monitors come with no capabilities of their own and are trusted by their key.
+    let caps = if identity.allow_all || identity.name.kind == EntityType::MON {
+        MgrCap::allow_all()
+    } else if identity.caps.is_empty() {
+        MgrCap::default()
+    } else {
+        let text = axon_denc::Reader::named(&identity.caps, "AuthCapsInfo").string().map_err(|e| e.to_string())?;
+        MgrCap::parse(&text).map_err(|e| e.to_string())?
+    };
+    Ok(Session {
+        entity: identity.name.clone(),
+        name: peer.name,
+        addrs: peer.addrs.clone(),
+        caps,
+        configured: false,
+    })
+}
+
+pub(crate) fn now() -> UTime {
+    SystemTime::now().into()
+}
