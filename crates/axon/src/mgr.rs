@@ -71,7 +71,8 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
 
 /// Resolves at SIGTERM or SIGINT.
 async fn stopped() {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {
@@ -83,7 +84,8 @@ async fn stopped() {
 fn settings(args: &MgrArgs, id: &str) -> anyhow::Result<Settings> {
     let env_conf = std::env::var("CEPH_CONF").ok().filter(|c| !c.is_empty());
     let conf = args.conf.as_ref().map(|p| p.display().to_string()).or(env_conf);
-    let cluster = args.cluster.clone().unwrap_or_else(|| cluster_of(conf.as_deref().unwrap_or("")).to_owned());
+    let cluster =
+        args.cluster.clone().unwrap_or_else(|| cluster_of(conf.as_deref().unwrap_or("")).to_owned());
     let host = nix::unistd::gethostname().ok().and_then(|h| h.into_string().ok()).unwrap_or_default();
     let mut settings = Settings::new(Variables {
         cluster,
@@ -112,7 +114,9 @@ fn read_conf(settings: &mut Settings, named: Option<&str>) -> anyhow::Result<()>
                 return Ok(());
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(e).with_context(|| format!("{path} cannot be read; check its owner and mode")),
+            Err(e) => {
+                return Err(e).with_context(|| format!("{path} cannot be read; check its owner and mode"));
+            }
         }
     }
     match named {

@@ -69,7 +69,8 @@ impl Active {
             }
             Err(why) => return tell(reports, Report::Fatal(format!("cannot listen for daemons: {why}"))),
         }
-        let serving = serve(cluster.clone(), public_ip, dispatcher.clone(), reports.clone(), self.rest.clone());
+        let serving =
+            serve(cluster.clone(), public_ip, dispatcher.clone(), reports.clone(), self.rest.clone());
         self.task = Some(tokio::spawn(serving).abort_handle());
     }
 
@@ -107,7 +108,8 @@ async fn listen(
     let ip = public_ip.or(seen).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let listener = Listener::bind(ListenerConfig::of_manager(gid, ip, nonce()?)).await?;
     let (auth, policy) = (client.auth(), client.config().policy.clone());
-    let verifiers: Verifiers = Arc::new(move |_| Box::new(CephxServerAuth::new(auth.clone(), policy.clone())));
+    let verifiers: Verifiers =
+        Arc::new(move |_| Box::new(CephxServerAuth::new(auth.clone(), policy.clone())));
     Ok(listener.serve(verifiers))
 }
 

@@ -37,12 +37,7 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     pub fn new(modules: Modules, reports: mpsc::Sender<Report>) -> Self {
-        Dispatcher {
-            cluster: OnceLock::new(),
-            dashboard: ArcSwapOption::empty(),
-            modules,
-            _reports: reports,
-        }
+        Dispatcher { cluster: OnceLock::new(), dashboard: ArcSwapOption::empty(), modules, _reports: reports }
     }
 
     /// Gives the handle that commands read from. Once.
@@ -118,7 +113,8 @@ impl Dispatcher {
             Some(row) => (row.module, "", row.perm.to_owned()),
             None => {
                 let release = self.cluster.get().map_or(axon_proto::Release::NEWEST, |c| c.state().release);
-                let descs = axon_api::commands::descriptors(axon_api::Release::of_major(u32::from(release.number())));
+                let descs =
+                    axon_api::commands::descriptors(axon_api::Release::of_major(u32::from(release.number())));
                 let known = descs.iter().find(|d| commands::prefix_of(&d.cmdstring) == command.prefix());
                 ("py", "dashboard", known.map(|d| d.req_perms.clone()).unwrap_or_default())
             }
@@ -176,7 +172,11 @@ pub struct Sink {
 }
 
 impl CommandSink for Sink {
-    fn command(&self, target: Target, command: Command) -> BoxFuture<'_, Result<CommandOutput, CommandError>> {
+    fn command(
+        &self,
+        target: Target,
+        command: Command,
+    ) -> BoxFuture<'_, Result<CommandOutput, CommandError>> {
         Box::pin(async move {
             match target {
                 Target::Mgr => Ok(self.dispatcher.run(&command).await),

@@ -47,7 +47,8 @@ mod tests {
 
     #[test]
     fn a_version_gives_upstreams_keys() {
-        let keys = version_keys("ceph version 16.2.15 (618f440892089921c3e944a991122ddc44e60516) pacific (stable)");
+        let keys =
+            version_keys("ceph version 16.2.15 (618f440892089921c3e944a991122ddc44e60516) pacific (stable)");
         assert_eq!(keys[1], ("ceph_version_short".to_owned(), "16.2.15".to_owned()));
         assert_eq!(keys[2], ("ceph_release".to_owned(), "pacific".to_owned()));
     }

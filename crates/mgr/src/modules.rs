@@ -92,7 +92,12 @@ fn dashboard() -> ModuleInfo {
         option(setting.name.to_owned(), kind, setting.default)
     });
     let options = fixed.chain(toggles).chain(settings).map(|o| (o.name.clone(), o)).collect();
-    ModuleInfo { name: "dashboard".to_owned(), can_run: true, error_string: String::new(), module_options: options }
+    ModuleInfo {
+        name: "dashboard".to_owned(),
+        can_run: true,
+        error_string: String::new(),
+        module_options: options,
+    }
 }
 
 fn is_module(path: &PathBuf) -> bool {

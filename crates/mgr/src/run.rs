@@ -39,11 +39,18 @@ pub struct Config {
 /// What tasks report back to the owner.
 pub(crate) enum Report {
     AllMetadata(Vec<(&'static str, Value)>),
-    Metadata { key: DaemonKey, answer: Option<Value>, addr: Option<String> },
+    Metadata {
+        key: DaemonKey,
+        answer: Option<Value>,
+        addr: Option<String>,
+    },
     Listening(EntityAddrVec),
     Serving(BTreeMap<String, String>),
     /// A command wants a message sent to an OSD's session.
-    ToOsd { osd: i32, message: Message },
+    ToOsd {
+        osd: i32,
+        message: Message,
+    },
     /// The daemons' address cannot be bound: nothing can be done but give up.
     Fatal(String),
 }
@@ -87,7 +94,9 @@ async fn first_session(client: &Client) -> anyhow::Result<axon_net::mon::OpenSes
     loop {
         match client.ready(Duration::from_secs(30)).await {
             Ok(open) => return Ok(open),
-            Err(why @ (MonError::Refused { .. } | MonError::WrongCluster { .. } | MonError::Closed)) => return Err(why.into()),
+            Err(why @ (MonError::Refused { .. } | MonError::WrongCluster { .. } | MonError::Closed)) => {
+                return Err(why.into());
+            }
             Err(why) => warn!(%why, "no session with a monitor yet, still trying"),
         }
     }
@@ -243,7 +252,14 @@ impl Runner {
         info!("chosen as the active manager");
         let gid = self.cluster.state().me.gid;
         self.active
-            .start(&self.client, &self.cluster, gid, self.config.public_ip, &self.dispatcher, &self.reports_tx)
+            .start(
+                &self.client,
+                &self.cluster,
+                gid,
+                self.config.public_ip,
+                &self.dispatcher,
+                &self.reports_tx,
+            )
             .await;
         let (cluster, reports) = (self.cluster.clone(), self.reports_tx.clone());
         tokio::spawn(async move {
@@ -299,7 +315,8 @@ fn session_of(peer: &axon_msgr::Peer) -> Result<Session, String> {
     } else if identity.caps.is_empty() {
         MgrCap::default()
     } else {
-        let text = axon_denc::Reader::named(&identity.caps, "AuthCapsInfo").string().map_err(|e| e.to_string())?;
+        let text =
+            axon_denc::Reader::named(&identity.caps, "AuthCapsInfo").string().map_err(|e| e.to_string())?;
         MgrCap::parse(&text).map_err(|e| e.to_string())?
     };
     Ok(Session {

@@ -124,7 +124,10 @@ fn pg_dump(command: &Command, state: &State) -> CommandOutput {
         if what == ["all"] {
             return dumped(CommandOutput::ok(map.dump_text(state.release)));
         }
-        return CommandOutput::failed(22, "only 'all' is printed as plain text by this manager; ask for --format json");
+        return CommandOutput::failed(
+            22,
+            "only 'all' is printed as plain text by this manager; ask for --format json",
+        );
     };
     let mut body = Map::new();
     for part in &what {

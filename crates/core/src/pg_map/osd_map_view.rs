@@ -1,8 +1,8 @@
 //! The OSD map as the PG map sees it.
 
 use super::osd_view::{OsdView, PoolView};
-use axon_proto::osd_map::{OSDMap, PgPool};
 use axon_proto::UTime;
+use axon_proto::osd_map::{OSDMap, PgPool};
 use std::collections::BTreeMap;
 
 impl OsdView for OSDMap {

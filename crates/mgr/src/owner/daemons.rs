@@ -92,7 +92,9 @@ impl Owner {
         if m.service_daemon {
             self.register_service_daemon(&key, session, m, now);
         }
-        if !session.is_client() && let Some(session) = self.sessions.get_mut(&id) {
+        if !session.is_client()
+            && let Some(session) = self.sessions.get_mut(&id)
+        {
             session.configured = true;
         }
     }

@@ -35,7 +35,8 @@ impl Owner {
     fn insert_described(&mut self, kind: &str, entry: &Value, addr: Option<String>) {
         let Some(entry) = entry.as_object() else { return };
         let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-        let mut metadata: BTreeMap<String, String> = entry.iter().map(|(k, v)| (k.clone(), text(v))).collect();
+        let mut metadata: BTreeMap<String, String> =
+            entry.iter().map(|(k, v)| (k.clone(), text(v))).collect();
         let named_by = if kind == "osd" { "id" } else { "name" };
         let Some(name) = metadata.remove(named_by) else { return };
         if let Some(addr) = addr {

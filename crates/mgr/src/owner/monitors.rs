@@ -96,7 +96,10 @@ impl Owner {
         let mut missing = Vec::new();
         for id in 0..map.max_osd {
             let key = DaemonKey::new("osd", id.to_string());
-            let restarted = usize::try_from(id).ok().and_then(|i| map.osd_info.get(i)).is_some_and(|info| info.up_from == map.epoch);
+            let restarted = usize::try_from(id)
+                .ok()
+                .and_then(|i| map.osd_info.get(i))
+                .is_some_and(|info| info.up_from == map.epoch);
             if map.exists(id) && (restarted || self.state.daemons.daemon(&key).is_none()) {
                 missing.push(key);
             }

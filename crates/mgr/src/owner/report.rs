@@ -3,8 +3,8 @@
 
 use super::{Effect, Owner};
 use axon_proto::UTime;
-use axon_proto::msgs::mon_mgr_report::MMonMgrReport;
 use axon_proto::health::HealthCheckMap;
+use axon_proto::msgs::mon_mgr_report::MMonMgrReport;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,7 +37,11 @@ impl Owner {
             return false;
         }
         let up = self.state.osd_map.counts().1;
-        tracing::warn!(reported = reported.len(), up, "some OSDs have not reported; PG states may be incomplete");
+        tracing::warn!(
+            reported = reported.len(),
+            up,
+            "some OSDs have not reported; PG states may be incomplete"
+        );
         self.reported_osds = None;
         true
     }

@@ -44,8 +44,7 @@ impl Owner {
             for (name, daemon) in &service.daemons {
                 let key = DaemonKey::new(kind.clone(), name.clone());
                 if daemons.daemon(&key).is_none() {
-                    let mut state =
-                        DaemonState::from_metadata(daemon.metadata.clone()).unwrap_or_default();
+                    let mut state = DaemonState::from_metadata(daemon.metadata.clone()).unwrap_or_default();
                     state.service_daemon = true;
                     daemons.insert(key, state);
                 }
