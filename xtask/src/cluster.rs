@@ -76,6 +76,11 @@ pub enum Task {
         #[arg(long, value_delimiter = ',')]
         allow: Vec<String>,
     },
+    /// Remove a release's root folder, safely; the next `up` makes it anew.
+    RemoveRoot {
+        #[arg(long)]
+        release: Release,
+    },
     /// Add OSDs that exist only in the maps.
     EmptyOsds {
         #[arg(long)]
@@ -131,6 +136,7 @@ pub fn run(task: Task) -> Result<()> {
             println!("{}: {} PGs active+clean", health.status, health.pgs_active_clean);
             Ok(())
         }
+        Task::RemoveRoot { release } => axon_launcher::install::remove_root(release),
         Task::EmptyOsds { dir, count } => Cluster::open(dir)?.add_empty_osds(count),
     }
 }

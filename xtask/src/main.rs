@@ -2,6 +2,8 @@
 
 mod build;
 mod cluster;
+mod demo;
+mod test;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -15,6 +17,10 @@ enum Task {
     /// Real Ceph clusters in a folder.
     #[command(subcommand)]
     Cluster(cluster::Task),
+    /// A real cluster managed by Axon, ready to log in to.
+    Demo(demo::Demo),
+    /// Every check: fast ones, then real clusters.
+    Test(test::Test),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +36,8 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::Cluster(task) => cluster::run(task),
+        Task::Demo(demo) => demo::run(&demo),
+        Task::Test(test) => test::run(&test),
     }
 }
 

@@ -155,6 +155,14 @@ impl Cluster {
         serde_json::from_str(self.ceph_ok(&all)?.trim()).context("ceph's answer is not JSON")
     }
 
+    /// The end of what a daemon printed, and where the rest is.
+    pub(crate) fn last_words(&self, name: &str) -> String {
+        let path = self.dir.join("log").join(format!("{name}.out"));
+        let text = std::fs::read(&path).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default();
+        let last = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("it printed nothing");
+        format!("{last} (see {})", path.display())
+    }
+
     /// Every process on record, ended ones too.
     pub fn processes(&self) -> Vec<Process> {
         Process::all(&self.dir)
@@ -371,7 +379,7 @@ impl Cluster {
             for n in 0..self.state.mons {
                 let name = format!("mon.{}", letter(n));
                 if !self.process(&name)?.is_alive() {
-                    bail!("{name} ended; see {}/log/{name}.log", self.dir.display());
+                    bail!("{name} ended: {}", self.last_words(&name));
                 }
             }
             if begun.elapsed() > Duration::from_secs(60) {

@@ -49,12 +49,12 @@ fn ensure_root(release: Release, dir: &Path, progress: Progress) -> Result<()> {
     }
     if dir.exists() {
         bail!(
-            "{} exists but holds no Ceph: unmount what is below it, remove it and try again",
+            "{} exists but holds no Ceph: `cargo xtask cluster remove-root` removes it safely",
             dir.display()
         );
     }
     let partial = dir.with_extension("partial");
-    discard(&partial)?;
+    mount::remove_tree(&partial)?;
     let archive = Archive::of_host()?;
     ensure_debootstrap(progress)?;
     bootstrap(release, &partial, &archive, progress)?;
@@ -75,18 +75,15 @@ fn is_whole(dir: &Path) -> bool {
     PROGRAMS.iter().all(|p| dir.join("usr/bin").join(p).exists()) && dir.join(DASHBOARD_FILES).exists()
 }
 
-/// Removes a half-made root. Refuses while anything is mounted below it: removing would reach through the mount.
-fn discard(partial: &Path) -> Result<()> {
-    if !partial.exists() {
-        return Ok(());
+/// Removes a release's root folder; refuses while a cluster uses it.
+pub fn remove_root(release: Release) -> Result<()> {
+    let Root::Dir(dir) = Root::of(release) else { bail!("{release} is this machine's own; apt removes it") };
+    let _lock = root::lock(&dir.with_extension("make"))?;
+    let own = ["proc", "sys"].map(|sub| dir.join(sub));
+    if let Some(used) = mount::below(&dir)?.iter().find(|m| !own.contains(m)) {
+        bail!("{} is mounted in it: end the cluster there first", used.display());
     }
-    for point in mount::below(partial)? {
-        mount::unbind(&point)?;
-    }
-    if let Some(left) = mount::below(partial)?.first() {
-        bail!("{} is still mounted; unmount it and try again", left.display());
-    }
-    std::fs::remove_dir_all(partial).with_context(|| format!("cannot remove {}", partial.display()))
+    mount::remove_tree(&dir)
 }
 
 fn ensure_debootstrap(progress: Progress) -> Result<()> {

@@ -158,7 +158,7 @@ impl Cluster {
                 return Ok(());
             }
             if !self.process(&format!("mgr.{id}"))?.is_alive() {
-                bail!("mgr.{id} ended; see {}/log/mgr.{id}.out", self.dir.display());
+                bail!("mgr.{id} ended: {}", self.last_words(&format!("mgr.{id}")));
             }
             if begun.elapsed() > at_most {
                 bail!("mgr.{id} is not active after {} s", at_most.as_secs());

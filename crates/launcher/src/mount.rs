@@ -1,7 +1,11 @@
-//! Bind mounts into a release's root: idempotent, and safe when several programs use one root at the same time.
+//! Mounts in a release's root: idempotent, and safe when several programs use one root at the same time.
+//!
+//! Only two kinds exist: kernel file systems of the root's own, in which nothing can be deleted, and the folders of
+//! clusters. A root is removed only by [`remove_tree`], which refuses while anything is mounted below.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -9,6 +13,34 @@ use anyhow::{Context, Result, bail};
 pub(crate) fn mount_points() -> Result<Vec<PathBuf>> {
     let text = std::fs::read_to_string("/proc/self/mountinfo").context("cannot read /proc/self/mountinfo")?;
     Ok(text.lines().filter_map(|l| l.split(' ').nth(4)).map(unescape).collect())
+}
+
+/// Mounts a new file system of the kernel's at `target`, unless something is mounted there.
+pub(crate) fn fresh(kind: &str, options: &str, target: &Path) -> Result<()> {
+    if mount_points()?.iter().any(|m| m == target) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(target).with_context(|| format!("cannot create {}", target.display()))?;
+    mount(&["-t".as_ref(), kind.as_ref(), "-o".as_ref(), options.as_ref(), kind.as_ref(), target.as_os_str()])
+}
+
+/// Unmounts what is below `dir` and removes it, staying on its file system. Deletes nothing while a mount is left.
+pub(crate) fn remove_tree(dir: &Path) -> Result<()> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    for point in below(dir)? {
+        unbind(&point)?;
+    }
+    if let Some(left) = below(dir)?.first() {
+        bail!("{} is still mounted; unmount it and try again", left.display());
+    }
+    let mut rm = Command::new("rm");
+    let status = rm.args(["-rf", "--one-file-system", "--"]).arg(dir).status().context("cannot run rm")?;
+    if !status.success() {
+        bail!("cannot remove {}", dir.display());
+    }
+    Ok(())
 }
 
 /// Binds `source` and all below it at `target`, unless something is mounted there.
@@ -24,13 +56,18 @@ pub(crate) fn bind(source: &Path, target: &Path) -> Result<()> {
 
 /// Unmounts `target` and what is below it, if it is mounted.
 pub(crate) fn unbind(target: &Path) -> Result<()> {
-    if !mount_points()?.iter().any(|m| m == target) {
-        return Ok(());
+    // A process that was just killed may hold its files for a moment after it left the process table.
+    for _ in 0..UNMOUNT_TRIES {
+        if !mount_points()?.iter().any(|m| m == target) {
+            return Ok(());
+        }
+        let out = Command::new("umount").arg("-R").arg(target).output().context("cannot run umount")?;
+        if !out.status.success() {
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
-    let status =
-        Command::new("umount").args(["-R", "-l"]).arg(target).status().context("cannot run umount")?;
-    if !status.success() {
-        bail!("umount -R {} failed; end what uses it and try again", target.display());
+    if mount_points()?.iter().any(|m| m == target) {
+        bail!("cannot unmount {}: end what uses it and try again", target.display());
     }
     Ok(())
 }
@@ -49,6 +86,9 @@ fn mount(args: &[&std::ffi::OsStr]) -> Result<()> {
     }
     Ok(())
 }
+
+/// Five seconds' worth.
+const UNMOUNT_TRIES: u32 = 25;
 
 /// mountinfo writes space, tab, newline and backslash as three octal digits.
 fn unescape(field: &str) -> PathBuf {

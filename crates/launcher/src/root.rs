@@ -49,14 +49,15 @@ impl Root {
         }
     }
 
-    /// Makes /proc, /dev and /sys visible inside.
+    /// Gives the root a /proc and a read-only /sys of its own. Its /dev holds the few nodes that debootstrap made.
+    ///
+    /// Never a bind of the host's: /dev is one file system for all who mount it, so that deleting a root with the
+    /// host's /dev in it deletes the host's devices.
     pub(crate) fn mount_system(&self) -> Result<()> {
         let Root::Dir(dir) = self else { return Ok(()) };
         let _lock = lock(dir)?;
-        for system in ["/proc", "/sys", "/dev"] {
-            mount::bind(Path::new(system), &self.host_path(Path::new(system)))?;
-        }
-        Ok(())
+        mount::fresh("proc", "nosuid,noexec,nodev", &dir.join("proc"))?;
+        mount::fresh("sysfs", "ro,nosuid,noexec,nodev", &dir.join("sys"))
     }
 
     /// Makes `dir` visible inside at the same path.
@@ -86,9 +87,12 @@ pub(crate) fn cache_dir() -> PathBuf {
     std::env::var_os("AXON_CACHE").map(PathBuf::from).unwrap_or_else(|| PathBuf::from("/var/cache/axon"))
 }
 
-/// Held while a root is made or its mounts change; freed on drop.
-pub(crate) fn lock(root: &Path) -> Result<File> {
-    let path = root.with_extension("lock");
+/// The lock `<of>.lock`, held while a root is made or its mounts change; freed on drop.
+pub(crate) fn lock(of: &Path) -> Result<File> {
+    // Appended, not replaced: `sid`, `sid.make` and `sid.partial` are three locks.
+    let mut path = of.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
     }
@@ -108,6 +112,15 @@ mod tests {
         let root = Root::Dir("/r".into());
         assert_eq!(root.host_path(Path::new("/a/b")), PathBuf::from("/r/a/b"));
         assert_eq!(Root::Host.host_path(Path::new("/a/b")), PathBuf::from("/a/b"));
+    }
+
+    #[test]
+    fn a_half_made_roots_lock_is_not_the_lock_of_making_it() {
+        let dir = std::env::temp_dir().join(format!("axon-lock-{}", std::process::id()));
+        let held = lock(&dir.join("sid.make")).unwrap();
+        let other = lock(&dir.join("sid.partial")).unwrap();
+        drop((held, other));
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

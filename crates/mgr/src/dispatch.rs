@@ -32,12 +32,12 @@ pub struct Dispatcher {
     cluster: OnceLock<Cluster>,
     dashboard: ArcSwapOption<Dashboard>,
     modules: Modules,
-    _reports: mpsc::Sender<Report>,
+    reports: mpsc::Sender<Report>,
 }
 
 impl Dispatcher {
     pub fn new(modules: Modules, reports: mpsc::Sender<Report>) -> Self {
-        Dispatcher { cluster: OnceLock::new(), dashboard: ArcSwapOption::empty(), modules, _reports: reports }
+        Dispatcher { cluster: OnceLock::new(), dashboard: ArcSwapOption::empty(), modules, reports }
     }
 
     /// Gives the handle that commands read from. Once.
@@ -142,7 +142,13 @@ impl Dispatcher {
             return CommandOutput::ok(body.to_string());
         }
         if let Some(row) = commands::find(command.prefix()) {
-            return commands::run(row, command, &state);
+            let done = commands::run(row, command, &state);
+            for (osd, message) in done.to_osds {
+                if self.reports.send(Report::ToOsd { osd, message }).await.is_err() {
+                    return CommandOutput::failed(11, "the manager is stopping");
+                }
+            }
+            return done.output;
         }
         let Some(dashboard) = self.dashboard_soon().await else {
             return CommandOutput::failed(110, "the manager did not become active in time; try again");

@@ -25,7 +25,7 @@ impl Modules {
             .flatten()
             .flatten()
             .map(|entry| entry.path())
-            .filter(|path| is_module(path))
+            .filter(|path: &PathBuf| is_module(path))
             .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
             .collect();
         stock.sort();
@@ -34,7 +34,7 @@ impl Modules {
 
     /// What the beacon says of each module.
     #[must_use]
-    pub fn infos(&self, release: Release) -> Vec<ModuleInfo> {
+    pub fn infos(&self) -> Vec<ModuleInfo> {
         let mut out = vec![dashboard()];
         let stock = self.stock.iter().filter(|name| *name != "dashboard");
         out.extend(stock.map(|name| ModuleInfo {
@@ -100,7 +100,7 @@ fn dashboard() -> ModuleInfo {
     }
 }
 
-fn is_module(path: &PathBuf) -> bool {
+fn is_module(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return false };
     !name.starts_with(['_', '.']) && name != "tests" && path.join("__init__.py").is_file()
 }

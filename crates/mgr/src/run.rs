@@ -134,7 +134,7 @@ impl Runner {
         let sink = Sink { client: client.clone(), dispatcher: dispatcher.clone() };
         let cluster = Cluster::new(state.clone(), Arc::new(sink));
         dispatcher.attach(cluster.clone());
-        let about = About { metadata, client_addrs: client.my_addrs() };
+        let about = About { metadata };
         let owner = Owner::new(cluster.clone(), state, about, config.timing, modules);
         for what in SUBSCRIPTIONS {
             client.subscribe(what, 0).await;
@@ -228,7 +228,6 @@ impl Runner {
                     self.active.stand_by(&self.cluster, self.config.public_ip).await;
                 }
                 Effect::FetchMetadata { key, command, addr } => self.fetch_metadata(key, command, addr),
-                Effect::MonCommand(command) => self.mon_command(command),
                 Effect::FullOsdMap => self.client.subscribe("osdmap", 0).await,
                 Effect::Run(request) => {
                     let (Some(session), Some(handle)) =
@@ -282,16 +281,6 @@ impl Runner {
                 }
             };
             let _ = reports.send(Report::Metadata { key, answer, addr }).await;
-        });
-    }
-
-    fn mon_command(&self, command: Command) {
-        let cluster = self.cluster.clone();
-        tokio::spawn(async move {
-            let what = command.to_json();
-            if let Err(why) = cluster.mon(command).await {
-                warn!(%what, %why, "the monitors refused a command of the manager itself");
-            }
         });
     }
 }

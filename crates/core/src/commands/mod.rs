@@ -1,8 +1,11 @@
 //! The manager's own commands (`src/mgr/MgrCommands.h`): one row each, with upstream's descriptor and a pure handler over the
-//! snapshot. What is not in the table yet is refused as unknown.
+//! snapshot. What is not in the table yet is refused as unknown. `osd.rs` has the commands about OSDs.
+
+mod osd;
 
 use crate::command::{Command, CommandOutput};
 use crate::state::State;
+use axon_proto::Message;
 use axon_proto::mon_command_desc::MonCommandDesc;
 use axon_proto::release::Release;
 use serde_json::{Map, Value, json};
@@ -13,24 +16,64 @@ pub struct Row {
     pub help: &'static str,
     pub module: &'static str,
     pub perm: &'static str,
-    run: fn(&Command, &State) -> CommandOutput,
+    run: fn(&Command, &State) -> Done,
+}
+
+/// What a command leads to: an answer, and messages for OSDs.
+#[derive(Debug, Default)]
+pub struct Done {
+    pub output: CommandOutput,
+    pub to_osds: Vec<(i32, Message)>,
+}
+
+impl From<CommandOutput> for Done {
+    fn from(output: CommandOutput) -> Done {
+        Done { output, to_osds: Vec::new() }
+    }
 }
 
 const ROWS: &[Row] = &[
-    Row { cmdstring: "pg stat", help: "show placement group status.", module: "pg", perm: "r", run: pg_stat },
+    Row {
+        cmdstring: "pg stat",
+        help: "show placement group status.",
+        module: "pg",
+        perm: "r",
+        run: |c, s| pg_stat(c, s).into(),
+    },
     Row {
         cmdstring: "pg dump name=dumpcontents,type=CephChoices,strings=all|summary|sum|delta|pools|osds|pgs|pgs_brief,n=N,req=false",
         help: "show human-readable versions of pg map (only 'all' valid with plain)",
         module: "pg",
         perm: "r",
-        run: pg_dump,
+        run: |c, s| pg_dump(c, s).into(),
     },
     Row {
         cmdstring: "osd pool stats name=pool_name,type=CephPoolname,req=false",
         help: "obtain stats from all pools, or from specified pool",
         module: "osd",
         perm: "r",
-        run: pool_stats,
+        run: |c, s| pool_stats(c, s).into(),
+    },
+    Row {
+        cmdstring: "osd scrub name=who,type=CephString",
+        help: "initiate scrub on osd <who>, or use <all|any> to scrub all",
+        module: "osd",
+        perm: "rw",
+        run: |c, s| osd::scrub(c, s, osd::Scrub { deep: false, repair: false }),
+    },
+    Row {
+        cmdstring: "osd deep-scrub name=who,type=CephString",
+        help: "initiate deep scrub on osd <who>, or use <all|any> to deep scrub all",
+        module: "osd",
+        perm: "rw",
+        run: |c, s| osd::scrub(c, s, osd::Scrub { deep: true, repair: false }),
+    },
+    Row {
+        cmdstring: "osd repair name=who,type=CephString",
+        help: "initiate repair on osd <who>, or use <all|any> to repair all",
+        module: "osd",
+        perm: "rw",
+        run: |c, s| osd::scrub(c, s, osd::Scrub { deep: true, repair: true }),
     },
 ];
 
@@ -49,7 +92,7 @@ pub fn prefix_of(cmdstring: &str) -> &str {
 
 /// Runs a command of this table.
 #[must_use]
-pub fn run(row: &Row, command: &Command, state: &State) -> CommandOutput {
+pub fn run(row: &Row, command: &Command, state: &State) -> Done {
     (row.run)(command, state)
 }
 

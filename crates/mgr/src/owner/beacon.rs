@@ -22,7 +22,7 @@ impl Owner {
             } else {
                 Vec::new()
             },
-            modules: self.modules.infos(self.state.release),
+            modules: self.modules.infos(),
             metadata: self.about.metadata.clone(),
             clients: Vec::new(),
             mgr_features: MGR_FEATURES.0,

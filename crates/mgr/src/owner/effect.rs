@@ -21,8 +21,6 @@ pub enum Effect {
     Deactivate,
     /// Ask the monitors for a daemon's metadata; the answer comes back by `handle_metadata`.
     FetchMetadata { key: DaemonKey, command: Command, addr: Option<String> },
-    /// Run a monitor command whose answer matters to nobody but the log.
-    MonCommand(Command),
     /// Ask for a full OSD map: an increment did not fit.
     FullOsdMap,
     /// Run a command that came on a session and answer it there.

@@ -46,8 +46,6 @@ impl Default for Timing {
 #[derive(Clone, Debug, Default)]
 pub struct About {
     pub metadata: BTreeMap<String, String>,
-    /// Addresses of the client side, for the metadata and for blocklisting.
-    pub client_addrs: EntityAddrVec,
 }
 
 /// The working copy and everything that only the owner needs.
@@ -122,22 +120,6 @@ impl Owner {
     #[must_use]
     pub fn is_chosen(&self) -> bool {
         *self.lifecycle.phase() != lifecycle::Phase::Standby
-    }
-
-    /// Whether it serves.
-    #[must_use]
-    pub fn is_available(&self) -> bool {
-        self.lifecycle.available()
-    }
-
-    /// Upstream's word for where the manager stands (`MgrStandby::state_str`).
-    #[must_use]
-    pub fn phase_name(&self) -> &'static str {
-        match self.lifecycle.phase() {
-            lifecycle::Phase::Standby => "standby",
-            lifecycle::Phase::Activating { .. } => "active (starting)",
-            lifecycle::Phase::Active => "active",
-        }
     }
 
     /// The daemons' address is bound.

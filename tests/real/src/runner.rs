@@ -1,0 +1,131 @@
+//! Runs the scenarios and reports in the shape of Rust's own test harness, so that one reader fits both.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+use axon_launcher::{Cluster, Options, Release};
+
+use crate::Bench;
+use crate::scenarios::{ALL, Scenario};
+
+/// What to run, from the environment: `AXON_REAL` (releases or `all`), `AXON_BIN`, `AXON_REAL_DIR`, `AXON_REAL_PORT`,
+/// and the first argument as a filter on names.
+pub struct Plan {
+    pub releases: Vec<Release>,
+    pub axon: PathBuf,
+    pub dir: PathBuf,
+    pub port: u16,
+    pub filter: Option<String>,
+}
+
+impl Plan {
+    /// `None` when nobody asked for real clusters.
+    pub fn from_env() -> Result<Option<Plan>> {
+        let Ok(wanted) = std::env::var("AXON_REAL") else { return Ok(None) };
+        let releases = match wanted.as_str() {
+            "all" => Release::ALL.to_vec(),
+            list => list.split(',').map(str::parse).collect::<Result<_>>()?,
+        };
+        let path = |key: &str| std::env::var_os(key).map(PathBuf::from);
+        let port = std::env::var("AXON_REAL_PORT").ok().map(|p| p.parse()).transpose();
+        Ok(Some(Plan {
+            releases,
+            axon: path("AXON_BIN").context("AXON_BIN must name the axon program")?,
+            dir: path("AXON_REAL_DIR").unwrap_or_else(|| "/var/tmp/axon-real".into()),
+            port: port.context("AXON_REAL_PORT is no port")?.unwrap_or(26_000),
+            filter: std::env::args().skip(1).find(|a| !a.starts_with('-')),
+        }))
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    pub passed: usize,
+    pub failed: usize,
+    pub filtered: usize,
+}
+
+/// Runs the plan, prints each result, and gives the totals.
+pub fn run(plan: &Plan) -> Totals {
+    let begun = Instant::now();
+    let mut totals = Totals::default();
+    for release in &plan.releases {
+        run_release(plan, *release, &mut totals);
+    }
+    let verdict = if totals.failed == 0 { "ok" } else { "FAILED" };
+    println!(
+        "\ntest result: {verdict}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s",
+        totals.passed,
+        totals.failed,
+        totals.filtered,
+        begun.elapsed().as_secs_f64()
+    );
+    println!("real: {} passed, {} failed", totals.passed, totals.failed);
+    totals
+}
+
+fn run_release(plan: &Plan, release: Release, totals: &mut Totals) {
+    let name = |s: &Scenario| format!("{release}::{}", s.name);
+    let wanted = |s: &&Scenario| plan.filter.as_ref().is_none_or(|f| name(s).contains(f.as_str()));
+    let mine: Vec<&Scenario> = ALL.iter().filter(|s| (s.on)(release)).collect();
+    let chosen: Vec<&Scenario> = mine.iter().copied().filter(wanted).collect();
+    totals.filtered += mine.len() - chosen.len();
+    if chosen.is_empty() {
+        return;
+    }
+    println!("\nrunning {} tests on {release}", chosen.len());
+    let mut bench = match bring_up(plan, release) {
+        Ok(cluster) => Bench { cluster },
+        Err(e) => {
+            println!("test {release}::cluster_up ... FAILED\n{e:#}");
+            // What could not run did not pass.
+            totals.failed += chosen.len();
+            return;
+        }
+    };
+    let failed_before = totals.failed;
+    for scenario in &chosen {
+        let begun = Instant::now();
+        let result = catch_unwind(AssertUnwindSafe(|| (scenario.run)(&mut bench)));
+        let seconds = begun.elapsed().as_secs_f64();
+        match result.unwrap_or_else(|panic| Err(panic_text(&panic))) {
+            Ok(()) => {
+                totals.passed += 1;
+                println!("test {} ... ok ({seconds:.1}s)", name(scenario));
+            }
+            Err(e) => {
+                totals.failed += 1;
+                println!("test {} ... FAILED ({seconds:.1}s)\n    {e:#}", name(scenario));
+            }
+        }
+    }
+    let keep = totals.failed > failed_before;
+    let dir = bench.cluster.dir().to_owned();
+    if let Err(e) = bench.cluster.down(keep) {
+        totals.failed += 1;
+        println!("test {release}::cluster_down ... FAILED\n    {e:#}");
+    }
+    if keep {
+        println!("logs are in {}/log", dir.display());
+    }
+}
+
+/// A cluster without a manager: each scenario says which it wants.
+fn bring_up(plan: &Plan, release: Release) -> Result<Cluster> {
+    let dir = plan.dir.join(release.name());
+    if let Ok(left_over) = Cluster::open(&dir) {
+        left_over.down(false)?;
+    }
+    let mut options = Options::new(release, dir);
+    options.axon = Some(plan.axon.clone());
+    options.port_base = plan.port;
+    let begun = Instant::now();
+    Cluster::up(&options, &|line| println!("[{:3} s] {line}", begun.elapsed().as_secs()))
+}
+
+fn panic_text(panic: &Box<dyn std::any::Any + Send>) -> anyhow::Error {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    anyhow!("panicked: {}", text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("(no text)"))
+}

@@ -1,0 +1,31 @@
+//! The list of scenarios, in the order they run on each release's cluster.
+
+use anyhow::Result;
+use axon_launcher::Release;
+
+use crate::Bench;
+
+mod axon;
+mod launcher;
+
+pub struct Scenario {
+    /// A sentence with underscores: what holds.
+    pub name: &'static str,
+    /// On which releases it runs.
+    pub on: fn(Release) -> bool,
+    pub run: fn(&mut Bench) -> Result<()>,
+}
+
+pub const ALL: &[Scenario] = &[
+    row("the_stock_manager_brings_the_cluster_to_health", everywhere, launcher::stock_manager_is_well),
+    row("a_killed_osd_is_noticed_and_comes_back", everywhere, launcher::killed_osd_comes_back),
+    row("axon_alone_brings_the_cluster_to_health", everywhere, axon::alone_is_well),
+];
+
+const fn row(name: &'static str, on: fn(Release) -> bool, run: fn(&mut Bench) -> Result<()>) -> Scenario {
+    Scenario { name, on, run }
+}
+
+fn everywhere(_: Release) -> bool {
+    true
+}
