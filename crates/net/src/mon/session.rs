@@ -100,6 +100,8 @@ pub(crate) struct Session {
     pub(super) active: Option<Active>,
     round: Option<Round>,
     sessions: u64,
+    /// Sessions in a row that ended before the monitor answered a subscription.
+    stillborn: u32,
     pub(super) outbox: VecDeque<Event>,
     channels: Channels,
 }
@@ -144,6 +146,7 @@ impl Session {
             active: None,
             round: None,
             sessions: 0,
+            stillborn: 0,
             outbox: VecDeque::new(),
             channels,
         }
@@ -312,6 +315,7 @@ impl Session {
     /// Ends the session, or the round, and hunts again.
     pub(super) fn reopen(&mut self, why: String) {
         if let Some(active) = self.active.take() {
+            self.stillborn = if active.proven { 0 } else { self.stillborn + 1 };
             warn!(mon = active.open.mon, addr = %active.open.addr, "monitor session ended: {why}");
             let error = MonError::Lost { mon: active.open.mon.clone(), why: why.clone() };
             self.channels.state.send_replace(SessionState::Hunting { why: Some(error.clone()) });
@@ -325,7 +329,11 @@ impl Session {
             self.outbox.push_back(Event::Disconnected { why });
         }
         self.subs.reload();
-        self.start_round();
+        // One may end at once for a good reason, see `prove`; several would be a storm of logins.
+        match self.stillborn {
+            0 | 1 => self.start_round(),
+            _ => self.round = Some(Round::start(&self.dialer, Vec::new(), self.hunt.round_timeout())),
+        }
     }
 
     fn start_round(&mut self) {

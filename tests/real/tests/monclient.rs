@@ -1,0 +1,310 @@
+//! The cluster's client against real daemons: commands to monitors, one monitor, OSDs and MDSs, many in flight, through the
+//! restart of a monitor and the death of another; and what it says when it cannot get in.
+//!
+//! `AXON_REAL_DIR`: a folder with running clusters of three monitors named after their releases; without it each test starts
+//! one of its own.
+
+use anyhow::{Context, Result, ensure};
+use axon_core::{Command, CommandError, CommandOutput, Target};
+use axon_launcher::{Cluster, Options, Release};
+use axon_net::daemon::{OsdDirectory, OsdWhere, PgWhere};
+use axon_net::{Client, Config, Event, EventReceiver, connect};
+use axon_proto::{AddrType, EntityAddr, EntityAddrVec, Message};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+#[test]
+#[ignore = "needs a real cluster"]
+fn the_client_with_pacific() {
+    run(Release::Pacific);
+}
+
+#[test]
+#[ignore = "needs a real cluster"]
+fn the_client_with_reef() {
+    run(Release::Reef);
+}
+
+#[test]
+#[ignore = "needs a real cluster"]
+fn the_client_with_tentacle() {
+    run(Release::Tentacle);
+}
+
+fn run(release: Release) {
+    let say = |line: &str| println!("{line}");
+    let given = std::env::var_os("AXON_REAL_DIR").map(|d| PathBuf::from(d).join(release.name()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    if let Some(dir) = given {
+        let cluster = Cluster::open(dir).unwrap();
+        return runtime.block_on(scenario(&cluster)).unwrap();
+    }
+    let dir = std::env::temp_dir().join(format!("axon-monc-{}-{}", release.name(), std::process::id()));
+    let options = Options { mons: 3, osds: 2, data: true, ..Options::new(release, dir) };
+    let cluster = Cluster::up(&options, &say).unwrap();
+    let result = runtime.block_on(scenario(&cluster));
+    cluster.down(false).unwrap();
+    result.unwrap();
+}
+
+async fn scenario(cluster: &Cluster) -> Result<()> {
+    refusals(cluster).await?;
+    let (client, mut events) = connect(config(cluster, "client.admin", &[]).await?)?;
+    let open = client.ready(Duration::from_secs(20)).await?;
+    println!("{:?}: mon.{} mode {} global id {}", cluster.release(), open.mon, open.con_mode, open.global_id);
+    maps_arrive(&client, &mut events).await?;
+    tokio::spawn(async move { while events.recv().await.is_some() {} });
+    commands(&client).await?;
+    named_monitor(&client).await?;
+    osds(cluster, &client).await?;
+    mds(&client).await?;
+    restart_with_commands_in_flight(cluster, &client).await?;
+    death_of_our_monitor(cluster, &client).await?;
+    ensure!(client.my_global_id() == open.global_id, "the global id is kept over all sessions");
+    client.shutdown();
+    Ok(())
+}
+
+/// The options of the cluster's `ceph.conf`, with some replaced.
+async fn config(cluster: &Cluster, name: &str, replaced: &[(&str, &str)]) -> Result<Config> {
+    let text = std::fs::read_to_string(cluster.conf_path())?;
+    let global = text.lines().skip_while(|l| l.trim() != "[global]").skip(1);
+    let mut values: BTreeMap<String, String> = global
+        .take_while(|l| !l.starts_with('['))
+        .filter_map(|l| l.split_once('='))
+        .map(|(k, v)| (k.trim().replace(' ', "_"), v.trim().to_owned()))
+        .collect();
+    // Paths in the file are as the daemons in their root see them.
+    values.insert("keyring".to_owned(), cluster.dir().join("keyring").display().to_string());
+    values.extend(replaced.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
+    Ok(Config::load(name.parse()?, &|option| values.get(option).cloned()).await?)
+}
+
+async fn json(client: &Client, prefix: &str) -> Result<serde_json::Value> {
+    Ok(client.command(Target::Mon, Command::json(prefix)).await?.json()?)
+}
+
+/// A wrong key, a wrong cluster and no monitor: each says what to check, and the client goes on trying.
+async fn refusals(cluster: &Cluster) -> Result<()> {
+    let other_key = "AQBSdFFhAAAAABAAq83vASNFZ4mrze8BI0VniQ==";
+    let cases = [
+        (vec![("key", other_key)], "the monitors refuse client.admin (key from option key)"),
+        (vec![("fsid", "11111111-2222-3333-4444-555555555555")], "check mon_host and fsid"),
+        (vec![("mon_host", "v2:127.0.0.1:9")], "no monitor can be reached (tried v2:127.0.0.1:9/0"),
+    ];
+    for (replaced, expect) in cases {
+        let (client, _events) = connect(config(cluster, "client.admin", &replaced).await?)?;
+        let error = client.ready(Duration::from_secs(8)).await.err().context("it was let in")?;
+        println!("{error}");
+        ensure!(error.to_string().contains(expect), "{error}");
+        ensure!(!error.to_string().contains(other_key));
+        let command = Command { deadline: Duration::from_secs(1), ..Command::json("status") };
+        let failed = client.command(Target::Mon, command).await.err().context("answered")?;
+        ensure!(matches!(failed, CommandError::Unreachable { errno: 110, .. }), "{failed}");
+        println!("{failed}");
+    }
+    Ok(())
+}
+
+/// What is subscribed comes, decoded.
+async fn maps_arrive(client: &Client, events: &mut EventReceiver) -> Result<()> {
+    for what in ["mgrmap", "fsmap", "servicemap", "osdmap", "kv:config/", "kv:mgr/", "kv:device/"] {
+        client.subscribe(what, 0).await;
+    }
+    let mut missing = vec!["MMonMap", "MMgrMap", "MFSMap", "MServiceMap", "MConfig", "MKVData", "MOSDMap"];
+    let wait = async {
+        while !missing.is_empty() {
+            match events.recv().await.context("the client ended")? {
+                // The OSD map's message is number 41; it is in the table once its type is.
+                Event::Message(Message::Unknown(raw)) if raw.header.kind == 41 => {
+                    missing.retain(|name| *name != "MOSDMap");
+                }
+                Event::Message(message) => missing.retain(|name| *name != message.name()),
+                Event::Connected(_) | Event::Disconnected { .. } => {}
+            }
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    let waited = timeout(Duration::from_secs(15), wait).await;
+    waited.with_context(|| format!("still missing: {missing:?}"))??;
+    Ok(())
+}
+
+async fn commands(client: &Client) -> Result<()> {
+    let status = json(client, "status").await?;
+    ensure!(status["fsid"] == client.fsid().context("no fsid")?.to_string());
+    let mut flight = JoinSet::new();
+    for n in 0..64 {
+        let client = client.clone();
+        let prefix = ["status", "osd dump", "fs dump", "mon dump"][n % 4];
+        flight.spawn(async move { json(&client, prefix).await.map(|_| ()) });
+    }
+    for done in flight.join_all().await {
+        done?;
+    }
+    let unknown = client.command(Target::Mon, Command::json("no such thing")).await?;
+    ensure!(unknown.retval == -22, "{unknown:?}");
+    let set = Command::json("config-key set").arg("key", "axon-test").input("from the data section");
+    client.command(Target::Mon, set).await?.success()?;
+    let get = Command::plain("config-key get").arg("key", "axon-test");
+    ensure!(client.command(Target::Mon, get).await?.success()? == "from the data section");
+    Ok(())
+}
+
+async fn named_monitor(client: &Client) -> Result<()> {
+    let monmap = client.monmap().context("no monmap")?;
+    for name in monmap.mon_info.keys() {
+        let mut flight = JoinSet::new();
+        for _ in 0..16 {
+            let (client, target) = (client.clone(), Target::MonNamed(name.clone()));
+            flight.spawn(async move { client.command(target, Command::json("mon_status")).await });
+        }
+        for answer in flight.join_all().await {
+            ensure!(answer?.json()?["name"] == *name);
+        }
+    }
+    let nobody = client.command(Target::MonNamed("nobody".to_owned()), Command::json("version")).await;
+    ensure!(nobody.as_ref().is_err_and(|e| e.errno() == 2), "{nobody:?}");
+    Ok(())
+}
+
+/// The OSD map as JSON of the monitors.
+struct JsonOsdMap {
+    epoch: u32,
+    osds: BTreeMap<i32, OsdWhere>,
+    primaries: BTreeMap<String, i32>,
+}
+
+impl OsdDirectory for JsonOsdMap {
+    fn epoch(&self) -> u32 {
+        self.epoch
+    }
+    fn osd(&self, id: i32) -> OsdWhere {
+        self.osds.get(&id).cloned().unwrap_or(OsdWhere::Unknown)
+    }
+    fn pg(&self, pgid: &str) -> PgWhere {
+        self.primaries.get(pgid).map_or(PgWhere::Unknown, |osd| PgWhere::Primary(*osd))
+    }
+}
+
+async fn load_osd_map(client: &Client) -> Result<()> {
+    let dump = json(client, "osd dump").await?;
+    let mut osds = BTreeMap::new();
+    for osd in dump["osds"].as_array().context("osds")? {
+        let place = if osd["up"] == 1 {
+            let addrs =
+                osd["public_addrs"]["addrvec"].as_array().context("addrvec")?.iter().filter_map(|a| {
+                    let kind = if a["type"] == "v2" { AddrType::MSGR2 } else { AddrType::LEGACY };
+                    let nonce = u32::try_from(a["nonce"].as_u64()?).ok()?;
+                    Some(EntityAddr::new(kind, a["addr"].as_str()?.parse().ok()?, nonce))
+                });
+            OsdWhere::Up(EntityAddrVec(addrs.collect()))
+        } else {
+            OsdWhere::Down
+        };
+        osds.insert(i32::try_from(osd["osd"].as_i64().context("osd")?)?, place);
+    }
+    let mut primaries = BTreeMap::new();
+    let map = Command::json("osd map").arg("pool", "rep").arg("object", "o");
+    let map = client.command(Target::Mon, map).await?.json()?;
+    let primary = i32::try_from(map["acting_primary"].as_i64().context("primary")?)?;
+    primaries.insert(map["pgid"].as_str().context("pgid")?.to_owned(), primary);
+    let epoch = u32::try_from(dump["epoch"].as_u64().context("epoch")?)?;
+    client.set_osd_map(Arc::new(JsonOsdMap { epoch, osds, primaries }));
+    Ok(())
+}
+
+async fn osds(cluster: &Cluster, client: &Client) -> Result<()> {
+    load_osd_map(client).await?;
+    let mut flight = JoinSet::new();
+    for _ in 0..32 {
+        let client = client.clone();
+        flight.spawn(async move { client.command(Target::Osd(0), Command::json("version")).await });
+    }
+    for answer in flight.join_all().await {
+        ensure!(answer?.json()?["version"].is_string());
+    }
+    let unknown = client.command(Target::Osd(99), Command::json("version")).await;
+    ensure!(unknown.as_ref().is_err_and(|e| e.errno() == 2), "{unknown:?}");
+
+    let map = Command::json("osd map").arg("pool", "rep").arg("object", "o");
+    let pgid =
+        client.command(Target::Mon, map).await?.json()?["pgid"].as_str().unwrap_or_default().to_owned();
+    let query = client.command(Target::Pg(pgid), Command::json("query")).await?.json()?;
+    ensure!(query["state"].as_str().is_some_and(|s| s.contains("active")), "{query}");
+
+    // An OSD that is stopped: first the old map sends us there in vain, then the new one says that it is down.
+    cluster.kill("osd.1")?;
+    client
+        .command(Target::Mon, Command::plain("osd down").arg("ids", serde_json::json!(["1"])))
+        .await?
+        .success()?;
+    let tell = {
+        let client = client.clone();
+        tokio::spawn(async move { client.command(Target::Osd(1), Command::json("version")).await })
+    };
+    sleep(Duration::from_secs(1)).await;
+    load_osd_map(client).await?;
+    let down = tell.await?;
+    ensure!(down.as_ref().is_err_and(|e| e.errno() == 6), "{down:?}");
+    println!("{}", down.err().context("answered")?);
+    cluster.start("osd.1")?;
+    Ok(())
+}
+
+async fn mds(client: &Client) -> Result<()> {
+    let versions = |answer: std::result::Result<CommandOutput, CommandError>| -> Result<serde_json::Value> {
+        Ok(answer?.json()?)
+    };
+    for spec in ["a", "0", "demo:0"] {
+        let answer = versions(client.command(Target::Mds(spec.to_owned()), Command::json("version")).await)?;
+        ensure!(answer["version"].is_string(), "{spec}: {answer}");
+    }
+    let nobody = client.command(Target::Mds("nobody".to_owned()), Command::json("version")).await;
+    ensure!(nobody.as_ref().is_err_and(|e| e.errno() == 2), "{nobody:?}");
+    Ok(())
+}
+
+fn our_monitor(client: &Client) -> Result<String> {
+    match client.state() {
+        axon_net::mon::SessionState::Open(open) => Ok(format!("mon.{}", open.mon)),
+        other => anyhow::bail!("{other:?}"),
+    }
+}
+
+async fn restart_with_commands_in_flight(cluster: &Cluster, client: &Client) -> Result<()> {
+    let name = our_monitor(client)?;
+    let mut flight = JoinSet::new();
+    for n in 0..200u64 {
+        let client = client.clone();
+        flight.spawn(async move {
+            sleep(Duration::from_millis(n * 20)).await;
+            json(&client, ["status", "osd dump"][(n % 2) as usize]).await.map(|_| ())
+        });
+    }
+    sleep(Duration::from_millis(500)).await;
+    cluster.kill(&name)?;
+    sleep(Duration::from_millis(500)).await;
+    cluster.start(&name)?;
+    let answers = flight.join_all().await;
+    let failed: Vec<String> = answers.into_iter().filter_map(|a| a.err().map(|e| e.to_string())).collect();
+    ensure!(failed.is_empty(), "{failed:?}");
+    cluster.wait_quorum()?;
+    Ok(())
+}
+
+async fn death_of_our_monitor(cluster: &Cluster, client: &Client) -> Result<()> {
+    client.ready(Duration::from_secs(20)).await?;
+    let name = our_monitor(client)?;
+    cluster.kill(&name)?;
+    for _ in 0..10 {
+        json(client, "status").await?;
+    }
+    ensure!(our_monitor(client)? != name);
+    cluster.start(&name)?;
+    Ok(())
+}
