@@ -24,6 +24,8 @@ pub(crate) mod test_map;
 mod tests;
 
 pub use delta::Deltas;
+pub(crate) use delta::since;
+pub(crate) use digest::cutoff;
 pub use dump::{pg_stats_json, pg_table, pg_table_brief};
 pub use inspect::{PgFilter, Stuck};
 pub use osd_view::{OsdView, PoolView};

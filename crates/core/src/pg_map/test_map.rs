@@ -112,3 +112,9 @@ pub(crate) fn report(seq: u64, pgs: impl IntoIterator<Item = (u32, PgStat)>) -> 
 pub(crate) fn at(sec: u32) -> UTime {
     UTime { sec, nsec: 0 }
 }
+
+impl super::PgMap {
+    pub(crate) fn put_osd_for_test(&mut self, osd: i32, stat: OsdStat) {
+        self.put_osd(osd, std::sync::Arc::new(stat));
+    }
+}

@@ -1,0 +1,107 @@
+//! The options that the checks depend on, with upstream's defaults (`src/common/options/*.yaml.in`).
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+macro_rules! options {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr;)*) => {
+        /// Values by upstream's option names.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct HealthOptions {
+            $( $(#[$doc])* pub $name: $type, )*
+        }
+
+        impl Default for HealthOptions {
+            fn default() -> Self {
+                HealthOptions { $( $name: $default, )* }
+            }
+        }
+
+        impl HealthOptions {
+            /// The values set in the configuration; what cannot be read keeps its default.
+            #[must_use]
+            pub fn from_config(options: &BTreeMap<String, String>) -> Self {
+                let mut out = Self::default();
+                $( read(options, stringify!($name), &mut out.$name); )*
+                out
+            }
+        }
+    };
+}
+
+options! {
+    mon_health_max_detail: usize = 50;
+    /// Seconds.
+    mon_pg_stuck_threshold: u32 = 60;
+    mon_pg_warn_min_per_osd: u64 = 0;
+    mon_max_pg_per_osd: u64 = 250;
+    mon_warn_on_too_few_osds: bool = true;
+    osd_pool_default_size: usize = 3;
+    /// Milliseconds; 0: by the ratio.
+    mon_warn_on_slow_ping_time: f64 = 0.0;
+    /// Of `osd_heartbeat_grace`.
+    mon_warn_on_slow_ping_ratio: f64 = 0.05;
+    /// Seconds.
+    osd_heartbeat_grace: u32 = 20;
+    mon_osd_warn_num_repaired: u64 = 10;
+    mon_pg_warn_min_objects: i64 = 10_000;
+    mon_pg_warn_min_pool_objects: i64 = 1000;
+    mon_pg_warn_max_object_skew: f64 = 10.0;
+    /// Per cent of the quota; 0: never.
+    mon_pool_quota_warn_threshold: u32 = 0;
+    mon_pool_quota_crit_threshold: u32 = 0;
+    mon_cache_target_full_warn_ratio: f64 = 0.66;
+    mon_warn_on_misplaced: bool = false;
+    mon_warn_pg_not_scrubbed_ratio: f64 = 0.5;
+    mon_warn_pg_not_deep_scrubbed_ratio: f64 = 0.75;
+    /// Seconds.
+    osd_scrub_max_interval: f64 = 604_800.0;
+    osd_deep_scrub_interval: f64 = 604_800.0;
+    mon_warn_on_pool_no_app: bool = true;
+    /// Seconds; since Squid.
+    mon_warn_on_pool_no_app_grace: u32 = 300;
+    mon_osd_snap_trim_queue_warn_on: u32 = 32_768;
+    mon_osd_reporter_subtree_level: Text = Text("host".to_owned());
+}
+
+/// Any text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text(pub String);
+impl FromStr for Text {
+    type Err = std::convert::Infallible;
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Ok(Text(s.to_owned()))
+    }
+}
+
+fn read<T: FromStr>(options: &BTreeMap<String, String>, name: &str, place: &mut T) {
+    let Some(text) = options.get(name).map(|text| text.trim()) else { return };
+    // The monitors keep what the operator typed: 1 and yes are true as well, and a whole number may be written 60.0.
+    let text = match text {
+        "1" | "yes" | "on" if std::any::type_name::<T>() == "bool" => "true",
+        "0" | "no" | "off" if std::any::type_name::<T>() == "bool" => "false",
+        other => other,
+    };
+    if let Ok(value) = text.parse().or_else(|_| text.trim_end_matches('0').trim_end_matches('.').parse()) {
+        *place = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn set_options_count_and_unreadable_ones_do_not() {
+        let set = [
+            ("mon_pg_stuck_threshold", "120"),
+            ("mon_warn_on_pool_no_app", "no"),
+            ("mon_max_pg_per_osd", "many"),
+            ("osd_scrub_max_interval", "86400.000000"),
+        ];
+        let set = set.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let options = HealthOptions::from_config(&set);
+        assert_eq!((options.mon_pg_stuck_threshold, options.mon_warn_on_pool_no_app), (120, false));
+        assert_eq!((options.mon_max_pg_per_osd, options.osd_scrub_max_interval), (250, 86_400.0));
+    }
+}
