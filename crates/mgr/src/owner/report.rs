@@ -2,6 +2,7 @@
 //! service map. The first report waits until every OSD that is up has reported, or for four reporting periods.
 
 use super::{Effect, Owner};
+use axon_core::health::{HealthOptions, Subject, checks, daemon_checks};
 use axon_proto::UTime;
 use axon_proto::health::HealthCheckMap;
 use axon_proto::msgs::mon_mgr_report::MMonMgrReport;
@@ -19,7 +20,7 @@ impl Owner {
         Arc::make_mut(&mut self.state.pg_map).settle(&mut self.pending, now);
         self.dirty = true;
         let service_map = self.settle_service_map(now);
-        let health_checks = HealthCheckMap::default();
+        let health_checks = self.health_checks(now);
         let report = MMonMgrReport {
             health_checks,
             service_map,
@@ -28,6 +29,23 @@ impl Owner {
             digest: self.state.pg_map.digest(&*self.state.osd_map, now, PG_STUCK_SECS),
         };
         self.effects.push(Effect::ToMon(report.into()));
+    }
+
+    /// The PG map's checks and those of what daemons report about themselves.
+    fn health_checks(&self, now: UTime) -> HealthCheckMap {
+        let state = &self.state;
+        let options = HealthOptions::from_config(&state.options);
+        let mut out = checks(&Subject {
+            map: &*state.pg_map,
+            osds: &*state.osd_map,
+            options: &options,
+            release: state.release,
+            now,
+        });
+        let metrics =
+            state.daemons.iter().flat_map(|(key, d)| d.health_metrics.iter().map(move |m| (key, m)));
+        out.checks.extend(daemon_checks(metrics).checks);
+        out
     }
 
     fn pg_map_is_ready(&mut self, now: UTime) -> bool {
