@@ -36,7 +36,7 @@ impl Owner {
         let state = &self.state;
         let options = HealthOptions::from_config(&state.options);
         let mut out = checks(&Subject {
-            map: &*state.pg_map,
+            map: &state.pg_map,
             osds: &*state.osd_map,
             options: &options,
             release: state.release,
