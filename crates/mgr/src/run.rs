@@ -207,6 +207,7 @@ impl Runner {
     /// Publishes what has changed and carries out what the owner wants done.
     async fn settle(&mut self) {
         self.owner.publish();
+        self.client.set_osd_map(self.cluster.state().osd_map.clone());
         for effect in self.owner.take_effects() {
             match effect {
                 Effect::ToMon(message) => self.client.send_mon(message).await,

@@ -172,9 +172,17 @@ impl Client {
         answer.await.unwrap_or(Err(MonError::Closed))
     }
 
-    /// The newest OSD map, by whoever keeps it: commands to OSDs and placement groups go by it.
+    /// The newest OSD map, by whoever keeps it: commands to OSDs and placement groups go by it. The same epoch again costs
+    /// nothing; epoch 0 stands for no map.
     pub fn set_osd_map(&self, osds: Arc<dyn OsdDirectory>) {
-        self.0.maps.send_modify(|maps| maps.osds = Some(osds));
+        let epoch = osds.epoch();
+        self.0.maps.send_if_modified(|maps| {
+            let is_new = epoch > 0 && maps.osds.as_ref().is_none_or(|old| old.epoch() != epoch);
+            if is_new {
+                maps.osds = Some(osds);
+            }
+            is_new
+        });
     }
 
     /// Who runs the commands for the active manager, when that is us. Once.

@@ -6,10 +6,12 @@
 
 use anyhow::{Context, Result, ensure};
 use axon_core::{Command, CommandError, CommandOutput, Target};
+use axon_denc::Decode;
 use axon_launcher::{Cluster, Options, Release};
-use axon_net::daemon::{OsdDirectory, OsdWhere, PgWhere};
 use axon_net::{Client, Config, Event, EventReceiver, connect};
-use axon_proto::{AddrType, EntityAddr, EntityAddrVec, Message};
+use axon_proto::Message;
+use axon_proto::msgs::osd_map::MOSDMap;
+use axon_proto::osd_map::{Incremental, OSDMap};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,8 +58,9 @@ async fn scenario(cluster: &Cluster) -> Result<()> {
     let (client, mut events) = connect(config(cluster, "client.admin", &[]).await?)?;
     let open = client.ready(Duration::from_secs(20)).await?;
     println!("{:?}: mon.{} mode {} global id {}", cluster.release(), open.mon, open.con_mode, open.global_id);
-    maps_arrive(&client, &mut events).await?;
-    tokio::spawn(async move { while events.recv().await.is_some() {} });
+    let map = maps_arrive(&client, &mut events).await?;
+    client.set_osd_map(Arc::new(map.clone()));
+    tokio::spawn(follow_osd_map(client.clone(), map, events));
     commands(&client).await?;
     named_monitor(&client).await?;
     osds(cluster, &client).await?;
@@ -110,28 +113,27 @@ async fn refusals(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// What is subscribed comes, decoded.
-async fn maps_arrive(client: &Client, events: &mut EventReceiver) -> Result<()> {
+/// What is subscribed comes, decoded. The OSD map.
+async fn maps_arrive(client: &Client, events: &mut EventReceiver) -> Result<OSDMap> {
     for what in ["mgrmap", "fsmap", "servicemap", "osdmap", "kv:config/", "kv:mgr/", "kv:device/"] {
         client.subscribe(what, 0).await;
     }
+    let mut map = OSDMap::default();
     let mut missing = vec!["MMonMap", "MMgrMap", "MFSMap", "MServiceMap", "MConfig", "MKVData", "MOSDMap"];
     let wait = async {
         while !missing.is_empty() {
-            match events.recv().await.context("the client ended")? {
-                // The OSD map's message is number 41; it is in the table once its type is.
-                Event::Message(Message::Unknown(raw)) if raw.header.kind == 41 => {
-                    missing.retain(|name| *name != "MOSDMap");
+            if let Event::Message(message) = events.recv().await.context("the client ended")? {
+                missing.retain(|name| *name != message.name());
+                if let Message::MOSDMap(message) = message {
+                    apply(&mut map, &message);
                 }
-                Event::Message(message) => missing.retain(|name| *name != message.name()),
-                Event::Connected(_) | Event::Disconnected { .. } => {}
             }
         }
         Ok::<_, anyhow::Error>(())
     };
     let waited = timeout(Duration::from_secs(15), wait).await;
     waited.with_context(|| format!("still missing: {missing:?}"))??;
-    Ok(())
+    Ok(map)
 }
 
 async fn commands(client: &Client) -> Result<()> {
@@ -172,54 +174,30 @@ async fn named_monitor(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// The OSD map as JSON of the monitors.
-struct JsonOsdMap {
-    epoch: u32,
-    osds: BTreeMap<i32, OsdWhere>,
-    primaries: BTreeMap<String, i32>,
-}
-
-impl OsdDirectory for JsonOsdMap {
-    fn epoch(&self) -> u32 {
-        self.epoch
-    }
-    fn osd(&self, id: i32) -> OsdWhere {
-        self.osds.get(&id).cloned().unwrap_or(OsdWhere::Unknown)
-    }
-    fn pg(&self, pgid: &str) -> PgWhere {
-        self.primaries.get(pgid).map_or(PgWhere::Unknown, |osd| PgWhere::Primary(*osd))
+/// Keeps the OSD map and hands each epoch to the client, as a manager does.
+async fn follow_osd_map(client: Client, mut map: OSDMap, mut events: EventReceiver) {
+    while let Some(event) = events.recv().await {
+        if let Event::Message(Message::MOSDMap(message)) = event {
+            apply(&mut map, &message);
+            client.set_osd_map(Arc::new(map.clone()));
+        }
     }
 }
 
-async fn load_osd_map(client: &Client) -> Result<()> {
-    let dump = json(client, "osd dump").await?;
-    let mut osds = BTreeMap::new();
-    for osd in dump["osds"].as_array().context("osds")? {
-        let place = if osd["up"] == 1 {
-            let addrs =
-                osd["public_addrs"]["addrvec"].as_array().context("addrvec")?.iter().filter_map(|a| {
-                    let kind = if a["type"] == "v2" { AddrType::MSGR2 } else { AddrType::LEGACY };
-                    let nonce = u32::try_from(a["nonce"].as_u64()?).ok()?;
-                    Some(EntityAddr::new(kind, a["addr"].as_str()?.parse().ok()?, nonce))
-                });
-            OsdWhere::Up(EntityAddrVec(addrs.collect()))
-        } else {
-            OsdWhere::Down
-        };
-        osds.insert(i32::try_from(osd["osd"].as_i64().context("osd")?)?, place);
+fn apply(map: &mut OSDMap, message: &MOSDMap) {
+    for (epoch, bytes) in &message.maps {
+        if *epoch > map.epoch {
+            *map = OSDMap::from_bytes(bytes).unwrap();
+        }
     }
-    let mut primaries = BTreeMap::new();
-    let map = Command::json("osd map").arg("pool", "rep").arg("object", "o");
-    let map = client.command(Target::Mon, map).await?.json()?;
-    let primary = i32::try_from(map["acting_primary"].as_i64().context("primary")?)?;
-    primaries.insert(map["pgid"].as_str().context("pgid")?.to_owned(), primary);
-    let epoch = u32::try_from(dump["epoch"].as_u64().context("epoch")?)?;
-    client.set_osd_map(Arc::new(JsonOsdMap { epoch, osds, primaries }));
-    Ok(())
+    for (epoch, bytes) in &message.incremental_maps {
+        if *epoch == map.epoch + 1 {
+            map.apply(&Incremental::from_bytes(bytes).unwrap()).unwrap();
+        }
+    }
 }
 
 async fn osds(cluster: &Cluster, client: &Client) -> Result<()> {
-    load_osd_map(client).await?;
     let mut flight = JoinSet::new();
     for _ in 0..32 {
         let client = client.clone();
@@ -237,19 +215,13 @@ async fn osds(cluster: &Cluster, client: &Client) -> Result<()> {
     let query = client.command(Target::Pg(pgid), Command::json("query")).await?.json()?;
     ensure!(query["state"].as_str().is_some_and(|s| s.contains("active")), "{query}");
 
-    // An OSD that is stopped: first the old map sends us there in vain, then the new one says that it is down.
+    // An OSD that is stopped: our map may still send us there in vain, until the next one says that it is down.
     cluster.kill("osd.1")?;
     client
         .command(Target::Mon, Command::plain("osd down").arg("ids", serde_json::json!(["1"])))
         .await?
         .success()?;
-    let tell = {
-        let client = client.clone();
-        tokio::spawn(async move { client.command(Target::Osd(1), Command::json("version")).await })
-    };
-    sleep(Duration::from_secs(1)).await;
-    load_osd_map(client).await?;
-    let down = tell.await?;
+    let down = client.command(Target::Osd(1), Command::json("version")).await;
     ensure!(down.as_ref().is_err_and(|e| e.errno() == 6), "{down:?}");
     println!("{}", down.err().context("answered")?);
     cluster.start("osd.1")?;

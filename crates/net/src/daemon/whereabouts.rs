@@ -1,6 +1,8 @@
 //! Where daemons are, by the maps that the monitors push.
 
 use super::Daemon;
+use axon_proto::osd_map::OSDMap;
+use axon_proto::pg::Pg;
 use axon_proto::{EntityAddrVec, FsMap, Fsid, MonMap};
 use std::sync::Arc;
 
@@ -31,6 +33,31 @@ pub trait OsdDirectory: Send + Sync {
     fn osd(&self, id: i32) -> OsdWhere;
     /// The acting primary of a group, `pool.seed` with the seed in hexadecimal.
     fn pg(&self, pgid: &str) -> PgWhere;
+}
+
+impl OsdDirectory for OSDMap {
+    fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    fn osd(&self, id: i32) -> OsdWhere {
+        match self.addrs(id) {
+            _ if !self.exists(id) => OsdWhere::Unknown,
+            Some(addrs) if self.is_up(id) => OsdWhere::Up(addrs.clone()),
+            _ => OsdWhere::Down,
+        }
+    }
+
+    fn pg(&self, pgid: &str) -> PgWhere {
+        let Ok(pg) = pgid.parse::<Pg>() else { return PgWhere::BadId };
+        if self.pool(pg.pool).is_none_or(|pool| pg.seed >= pool.pg_num) {
+            return PgWhere::Unknown;
+        }
+        match self.pg_to_up_acting(pg).acting_primary {
+            osd if osd >= 0 => PgWhere::Primary(osd),
+            _ => PgWhere::NoPrimary,
+        }
+    }
 }
 
 /// The maps that say where daemons are.

@@ -74,6 +74,11 @@ impl Session {
     fn move_subscription(&mut self, message: &Message) {
         match message {
             Message::MMgrMap(m) => self.subs.got("mgrmap", u64::from(m.map.epoch)),
+            Message::MOSDMap(m) => {
+                if let Some(last) = m.last() {
+                    self.subs.got("osdmap", u64::from(last));
+                }
+            }
             Message::MServiceMap(m) => self.subs.got("servicemap", u64::from(m.service_map.epoch)),
             Message::MKVData(m) => self.subs.got(&format!("kv:{}", m.prefix), m.version),
             Message::MFSMap(m) => {
