@@ -13,14 +13,19 @@ pub enum Profile {
 
 /// Builds the `axon` program and returns where it is.
 pub fn axon(profile: Profile) -> Result<PathBuf> {
+    program("axon", profile)
+}
+
+/// Builds a program that has its package's name and returns where it is.
+pub fn program(name: &str, profile: Profile) -> Result<PathBuf> {
     let mut command = cargo();
-    command.args(["build", "--package", "axon", "--bin", "axon"]);
+    command.args(["build", "--package", name, "--bin", name]);
     if profile == Profile::Release {
         command.arg("--release");
     }
     run(command)?;
     let folder = if profile == Profile::Release { "release" } else { "debug" };
-    Ok(target_dir().join(folder).join("axon"))
+    Ok(target_dir().join(folder).join(name))
 }
 
 pub fn cargo() -> Command {

@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's chores. Each subcommand is a file.
 
+mod bench;
 mod build;
 mod cluster;
 mod demo;
@@ -14,6 +15,9 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Axon's chores")]
 enum Task {
+    /// Measurements against upstream on a real cluster.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Real Ceph clusters in a folder.
     #[command(subcommand)]
     Cluster(cluster::Task),
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
 
 fn run(task: Task) -> Result<()> {
     match task {
+        Task::Bench(bench) => bench::run(&bench),
         Task::Cluster(task) => cluster::run(task),
         Task::Demo(demo) => demo::run(&demo),
         Task::Test(test) => test::run(&test),

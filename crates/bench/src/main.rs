@@ -1,8 +1,10 @@
 //! Measures HTTP servers: `load` drives one URL and reports requests per second and latencies as JSON; `bare` is the limit
-//! to compare with, a hyper server that does nothing but send a fixed body. `cargo xtask bench rest` puts them together.
+//! to compare with, a hyper server that does nothing but send a fixed body; `login` and `fetch` prepare them.
+//! `cargo xtask bench rest` puts them together.
 
 mod bare;
 mod load;
+mod login;
 
 use clap::{Parser, Subcommand};
 
@@ -24,6 +26,27 @@ enum Command {
     },
     /// Drive one URL over kept-alive connections; prints one JSON object.
     Load(load::Options),
+    /// Log in and print the token.
+    Login {
+        /// `http://host:port`.
+        #[arg(long)]
+        url: hyper::Uri,
+        #[arg(long)]
+        user: String,
+        /// The file that holds the password.
+        #[arg(long)]
+        password: std::path::PathBuf,
+    },
+    /// Write the body of one GET to a file.
+    Fetch {
+        #[arg(long)]
+        url: hyper::Uri,
+        /// `Name: value`, as often as needed.
+        #[arg(long)]
+        header: Vec<String>,
+        #[arg(long)]
+        to: std::path::PathBuf,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -33,6 +56,15 @@ fn main() -> anyhow::Result<()> {
         Command::Bare { port, body } => runtime.block_on(bare::serve(port, std::fs::read(body)?.into())),
         Command::Load(options) => {
             println!("{}", runtime.block_on(load::run(options))?);
+            Ok(())
+        }
+        Command::Login { url, user, password } => {
+            let password = std::fs::read_to_string(password)?;
+            println!("{}", runtime.block_on(login::token(&url, &user, password.trim_end()))?);
+            Ok(())
+        }
+        Command::Fetch { url, header, to } => {
+            std::fs::write(to, runtime.block_on(login::fetch(&url, &header))?)?;
             Ok(())
         }
     }

@@ -1,0 +1,19 @@
+//! `cargo xtask bench …`: figures beside upstream's, in one run on one real cluster. Never part of the tests: the
+//! machines are shared, so that only ratios within a run mean something.
+
+mod rest;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+#[derive(Subcommand)]
+pub enum Bench {
+    /// The REST API: the stock dashboard, Axon, and a bare HTTP server with the same body.
+    Rest(rest::Rest),
+}
+
+pub fn run(bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::Rest(rest) => rest::run(rest),
+    }
+}
