@@ -42,8 +42,15 @@ pub struct Rest {
     out: PathBuf,
 }
 
-/// What is asked, with a version that every release of upstream serves it under.
-const PATHS: [&str; 3] = ["/api/osd/flags", "/api/osd", "/api/health/minimal"];
+/// What is asked, and the media type's version. From 18.2 on the OSD list comes in pages of 5 unless all are asked for.
+fn paths(release: Release) -> [(&'static str, &'static str); 3] {
+    let list = match release {
+        Release::Pacific => ("/api/osd", "1.0"),
+        _ => ("/api/osd?offset=0&limit=-1", "1.1"),
+    };
+    [("/api/osd/flags", "1.0"), list, ("/api/health/minimal", "1.0")]
+}
+
 /// Above this time for one stock answer, one connection sends the requests: eight would only queue.
 const SLOW: Duration = Duration::from_secs(2);
 
@@ -98,7 +105,8 @@ impl Run<'_> {
         let mut rows = Vec::new();
         let mut memory = Vec::new();
         // How many connections a path gets is decided by the stock manager and kept for the others.
-        let mut connections = [0; PATHS.len()];
+        let paths = paths(self.cluster.release());
+        let mut connections = [0; 3];
         for (kind, who) in [(Kind::Ceph, "stock"), (Kind::Axon, "axon")] {
             told(&format!("{osds} OSDs: starting the {who} manager"));
             let id = self.alone(kind)?;
@@ -106,16 +114,18 @@ impl Run<'_> {
             let auth = self.authorization(&base)?;
             std::thread::sleep(Duration::from_secs(self.options.idle));
             let idle_kib = self.rss_kib(id)?;
-            for (path, connections) in PATHS.iter().zip(&mut connections) {
+            for ((path, version), connections) in paths.iter().zip(&mut connections) {
+                let accept = format!("Accept: application/vnd.ceph.api.v{version}+json");
+                let headers = [auth.as_str(), &accept];
                 let url = format!("{base}{path}");
                 let body = self.cluster.dir().join("body");
                 let begun = Instant::now();
-                self.fetch(&url, &auth, &body)?;
+                self.fetch(&url, &headers, &body)?;
                 let once = begun.elapsed();
                 if kind == Kind::Ceph {
                     *connections = if once > SLOW { 1 } else { self.options.connections };
                 }
-                let mut row = self.load(&url, Some(&auth), *connections)?;
+                let mut row = self.load(&url, &headers, *connections)?;
                 add(&mut row, "who", who);
                 report(osds, path, &row, told);
                 rows.push(named(row, path));
@@ -171,19 +181,18 @@ impl Run<'_> {
         self.cluster.process(&format!("mgr.{id}"))?.rss_kib().context("the manager has ended")
     }
 
-    fn fetch(&self, url: &str, auth: &str, to: &Path) -> Result<()> {
+    fn fetch(&self, url: &str, headers: &[&str], to: &Path) -> Result<()> {
         let mut fetch = Command::new(&self.bench);
-        fetch.args(["fetch", "--url", url, "--header", auth, "--header", ACCEPT, "--to"]).arg(to);
+        fetch.args(["fetch", "--url", url, "--to"]).arg(to);
+        fetch.args(headers.iter().flat_map(|h| ["--header", *h]));
         build::run(fetch)
     }
 
-    fn load(&self, url: &str, auth: Option<&str>, connections: usize) -> Result<Value> {
+    fn load(&self, url: &str, headers: &[&str], connections: usize) -> Result<Value> {
         let mut load = Command::new(&self.bench);
-        load.args(["load", "--url", url, "--header", ACCEPT, "--connections", &connections.to_string()]);
+        load.args(["load", "--url", url, "--connections", &connections.to_string()]);
         load.args(["--seconds", &self.options.seconds.to_string()]);
-        if let Some(auth) = auth {
-            load.args(["--header", auth]);
-        }
+        load.args(headers.iter().flat_map(|h| ["--header", *h]));
         let out = load.output().context("cannot run axon-bench")?;
         if !out.status.success() {
             bail!("load on {url}: {}", String::from_utf8_lossy(&out.stderr).trim());
@@ -204,7 +213,7 @@ impl Run<'_> {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        self.load(&format!("http://127.0.0.1:{port}/"), None, connections)
+        self.load(&format!("http://127.0.0.1:{port}/"), &[], connections)
     }
 }
 
@@ -241,6 +250,3 @@ fn report(osds: u32, path: &str, row: &Value, told: &dyn Fn(&str)) {
         n = number("connections"),
     ));
 }
-
-/// Every release serves these operations under 1.0, except that newer ones have a second version of the OSD list.
-const ACCEPT: &str = "Accept: application/vnd.ceph.api.v1.0+json";
