@@ -43,6 +43,8 @@ pub struct Dashboard {
     pub tasks: Tasks,
     /// Options of logging subsystems, once somebody asked (`resources::cluster_conf`).
     pub(crate) debug_options: tokio::sync::OnceCell<Vec<serde_json::Value>>,
+    /// Clients of the file systems, as their MDSs listed them last.
+    pub(crate) clients: crate::resources::cephfs::Clients,
     release: Release,
     writes: OwnWrites,
     secret: Secret,
@@ -94,6 +96,7 @@ impl Dashboard {
             lockout: Lockout::default(),
             tasks: Tasks::default(),
             debug_options: tokio::sync::OnceCell::new(),
+            clients: Default::default(),
             secret: Secret::new(&secret),
             access: ArcSwap::from_pointee(access),
             revoked: ArcSwap::from_pointee(revoked),

@@ -23,6 +23,7 @@ pub mod server;
 pub mod settings;
 pub mod tasks;
 pub mod ui;
+mod view_cache;
 
 #[cfg(test)]
 pub(crate) mod testing;

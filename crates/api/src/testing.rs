@@ -31,6 +31,7 @@ type Answerer = Box<dyn Fn(&Target, &Command) -> Option<CommandOutput> + Send + 
 pub struct Sink {
     cluster: OnceLock<Cluster>,
     answers: Vec<Answerer>,
+    unreachable: Vec<(&'static str, i32)>,
     pub sent: Mutex<Vec<(Target, Command)>>,
     /// Off: writes are accepted but never pushed back.
     pushes: bool,
@@ -42,6 +43,12 @@ impl CommandSink for Sink {
         target: Target,
         command: Command,
     ) -> BoxFuture<'_, Result<CommandOutput, CommandError>> {
+        let lost = self.unreachable.iter().find(|(prefix, _)| *prefix == command.prefix());
+        if let Some((_, errno)) = lost {
+            let (errno, why) = (*errno, "nobody is there".to_owned());
+            let error = CommandError::Unreachable { target: target.to_string(), errno, why };
+            return Box::pin(async move { Err(error) });
+        }
         let known = self.answers.iter().find_map(|answer| answer(&target, &command));
         let answer = known.unwrap_or_else(|| self.store(&command));
         self.sent.lock().unwrap().push((target, command));
@@ -74,6 +81,7 @@ pub struct Bench {
     kv: Vec<(String, String)>,
     db: AccessDb,
     answers: Vec<Answerer>,
+    unreachable: Vec<(&'static str, i32)>,
     pushes: bool,
     resources: &'static [Resource],
 }
@@ -88,6 +96,7 @@ impl Bench {
             kv: Vec::new(),
             db: AccessDb::default(),
             answers: Vec::new(),
+            unreachable: Vec::new(),
             pushes: true,
             resources: resources::ALL,
         };
@@ -103,6 +112,12 @@ impl Bench {
     /// An option of the module.
     pub fn option(mut self, name: &str, value: &str) -> Self {
         self.options.insert(format!("mgr/dashboard/{name}"), value.to_owned());
+        self
+    }
+
+    /// An option by its full name.
+    pub fn raw_option(mut self, name: &str, value: &str) -> Self {
+        self.options.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -145,6 +160,12 @@ impl Bench {
         self
     }
 
+    /// Commands of a prefix reach nobody.
+    pub fn unreachable(mut self, prefix: &'static str, errno: i32) -> Self {
+        self.unreachable.push((prefix, errno));
+        self
+    }
+
     /// Writes are accepted, but the push never comes.
     pub fn without_push(mut self) -> Self {
         self.pushes = false;
@@ -171,7 +192,12 @@ impl Bench {
         self.state.release = axon_proto::release::Release::from_number(number).unwrap();
         self.state.options = Arc::new(self.options);
         self.state.kv = Kv::from_entries(self.kv);
-        let sink = Arc::new(Sink { answers: self.answers, pushes: self.pushes, ..Sink::default() });
+        let sink = Arc::new(Sink {
+            answers: self.answers,
+            unreachable: self.unreachable,
+            pushes: self.pushes,
+            ..Sink::default()
+        });
         let cluster = Cluster::new(self.state, sink.clone());
         let _ = sink.cluster.set(cluster.clone());
         let setup = Setup::default();

@@ -7,6 +7,7 @@ pub mod command;
 pub mod commands;
 pub mod config;
 pub mod daemons;
+pub mod fs_status;
 pub mod health;
 pub mod kv;
 pub mod lifecycle;

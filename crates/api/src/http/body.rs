@@ -50,7 +50,7 @@ where
     }
     if media_type == "application/x-www-form-urlencoded" {
         let form = query::parse(&String::from_utf8_lossy(&bytes));
-        return Ok(Parsed::Object(form.into_iter().map(|(k, v)| (k, Value::String(v))).collect()));
+        return Ok(Parsed::Object(form));
     }
     Ok(Parsed::Absent)
 }

@@ -65,6 +65,13 @@ impl ApiError {
         }
     }
 
+    /// `DashboardException(msg=…, component=…)` without a code: status 400, and the body has no `code`.
+    #[must_use]
+    pub fn uncoded(detail: impl Into<String>, component: &'static str) -> Self {
+        let (status, detail) = (StatusCode::BAD_REQUEST, detail.into());
+        ApiError::Dashboard { status, detail, code: None, component: Some(component), extra: None }
+    }
+
     /// A parameter that is missing, unknown or of the wrong kind. Upstream fails with 500 there; ours says which one.
     #[must_use]
     pub fn bad_parameter(detail: impl Into<String>) -> Self {

@@ -1,6 +1,7 @@
 //! Percent-decoding and query strings. Upstream decodes path and query twice (CherryPy, then the dashboard's
 //! `unquote`), and clients rely on it: a `%2F` inside a path segment stays in its segment.
 
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// Decoded once. Bytes that are not UTF-8 become U+FFFD, as Python's `unquote` does.
@@ -34,16 +35,17 @@ pub fn unquote_twice(text: &str) -> String {
     unquote(&unquote(text)).into_owned()
 }
 
-/// The parameters of a query string, decoded; of equal names the last one counts.
+/// The parameters of a query string, decoded; equal names make a list.
 #[must_use]
-pub fn parse(query: &str) -> Vec<(String, String)> {
-    let mut params: Vec<(String, String)> = Vec::new();
+pub fn parse(query: &str) -> Vec<(String, Value)> {
+    let mut params: Vec<(String, Value)> = Vec::new();
     for pair in query.split(['&', ';']).filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = unquote(&name.replace('+', " ")).into_owned();
-        let value = unquote_twice(&value.replace('+', " "));
+        let value = Value::String(unquote_twice(&value.replace('+', " ")));
         match params.iter_mut().find(|(n, _)| *n == name) {
-            Some((_, old)) => *old = value,
+            Some((_, Value::Array(list))) => list.push(value),
+            Some((_, first)) => *first = Value::Array(vec![first.take(), value]),
             None => params.push((name, value)),
         }
     }
@@ -71,6 +73,13 @@ mod tests {
     fn plus_is_a_blank_in_queries() {
         let expected = [("a", "b c"), ("d", ""), ("e", "+")];
         let params = parse("a=b+c&d&e=%2B");
-        assert!(params.iter().map(|(k, v)| (k.as_str(), v.as_str())).eq(expected));
+        assert!(params.iter().map(|(k, v)| (k.as_str(), v.as_str().unwrap())).eq(expected));
+    }
+
+    #[test]
+    fn a_name_given_again_makes_a_list() {
+        let params = parse("a=1&b=2&a=3&a=4");
+        let expected = [("a", serde_json::json!(["1", "3", "4"])), ("b", serde_json::json!("2"))];
+        assert!(params.iter().map(|(k, v)| (k.as_str(), v.clone())).eq(expected));
     }
 }

@@ -110,8 +110,7 @@ impl Api {
             true => body::read(op, headers, body).await?,
             false => Parsed::Absent,
         };
-        let mut args: Vec<(String, Value)> =
-            query::parse(query).into_iter().map(|(k, v)| (k, Value::String(v))).collect();
+        let mut args: Vec<(String, Value)> = query::parse(query);
         let is_object = merge(&mut args, parsed);
         let caller = self.0.caller(headers);
         if op.method != Verb::Get {

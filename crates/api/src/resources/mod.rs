@@ -1,11 +1,14 @@
 //! One file per resource: its types, its operation table, its handlers. A new one is a module and a line in [`ALL`].
 
 pub mod auth;
+pub mod cephfs;
 pub mod cluster;
 pub mod cluster_conf;
 pub mod docs;
 pub mod feature_toggles;
 pub mod grafana;
+pub mod nfs;
+pub mod perf_counters;
 pub mod role;
 pub mod settings;
 pub mod summary;
@@ -17,11 +20,22 @@ use crate::http::operation::Resource;
 /// Every resource that is served natively.
 pub const ALL: &[Resource] = &[
     auth::RESOURCE,
+    cephfs::RESOURCE,
+    cephfs::UI,
     cluster::RESOURCE,
     cluster_conf::RESOURCE,
     docs::RESOURCE,
     feature_toggles::RESOURCE,
     grafana::RESOURCE,
+    nfs::UI,
+    perf_counters::ALL,
+    perf_counters::MDS,
+    perf_counters::MGR,
+    perf_counters::MON,
+    perf_counters::OSD,
+    perf_counters::RBD_MIRROR,
+    perf_counters::RGW,
+    perf_counters::TCMU_RUNNER,
     role::RESOURCE,
     role::SCOPES,
     settings::RESOURCE,

@@ -64,12 +64,24 @@ impl DaemonPerf {
     /// Change per second between the two newest values (`get_rate` of upstream's modules); 0 where there are fewer.
     #[must_use]
     pub fn rate(&self, path: &str) -> f64 {
-        let newest: Vec<Point> = self.samples.iter().rev().filter_map(|s| s.point(path)).take(2).collect();
-        match newest.as_slice() {
-            [last, before] => rate_between(before, last),
-            _ => 0.0,
-        }
+        let mut newest = self.samples.iter().rev().filter_map(|s| s.point(path));
+        let Some(last) = newest.next() else { return 0.0 };
+        // Two values of one moment have no rate: the newer one counts.
+        newest.find(|before| before.t != last.t).map_or(0.0, |before| rate_between(&before, &last))
     }
+}
+
+/// Whether a counter is a sum and a count.
+#[must_use]
+pub fn is_average(counter: &PerfCounterType) -> bool {
+    counter.kind & PerfCounterType::LONGRUNAVG != 0
+}
+
+/// Whether upstream's modules show a counter's rate instead of its value (`_stattype_to_str` is `counter`).
+#[must_use]
+pub fn shows_rate(counter: &PerfCounterType) -> bool {
+    let kind = counter.kind & !(PerfCounterType::TIME | PerfCounterType::U64);
+    kind == PerfCounterType::LONGRUNAVG || kind == PerfCounterType::COUNTER
 }
 
 /// Change per second; 0 when no time has passed.
@@ -157,7 +169,7 @@ fn unpacked(schema: &Schema, packed: &[u8]) -> Result<Arc<[u64]>, DecodeError> {
     let mut columns = Vec::with_capacity(schema.columns());
     for counter in schema.types() {
         columns.push(r.u64()?);
-        if counter.kind & PerfCounterType::LONGRUNAVG != 0 {
+        if is_average(counter) {
             columns.push(r.u64()?);
             // The count once more: the daemon's guard against torn reads.
             r.u64()?;
@@ -211,6 +223,26 @@ mod tests {
         assert_eq!(osd.history("osd.op_w").map(|p| p.value).collect::<Vec<_>>(), [40, 60]);
         assert!((osd.rate("osd.op_w") - 4.0).abs() < 1e-9);
         assert!(osd.rate("osd.nope").abs() < 1e-9);
+    }
+
+    #[test]
+    fn of_two_values_of_one_moment_the_newer_one_counts() {
+        let mut index = PerfIndex::default();
+        let key = DaemonKey::new("mds", "a");
+        index.apply(&key, &report(&[counter("mds.x", 10)], &[], &[10]), at(10)).unwrap();
+        for value in [15, 20] {
+            index.apply(&key, &report(&[], &[], &[value]), at(12)).unwrap();
+        }
+        assert!((index.daemon(&key).unwrap().rate("mds.x") - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_only_grows_and_averages_are_shown_as_rates() {
+        let kinds =
+            [(2, false), (1, false), (2 | 8, true), (2 | 4, true), (1 | 4, true), (2 | 8 | 0x10, false)];
+        for (kind, expected) in kinds {
+            assert_eq!(shows_rate(&counter("a", kind)), expected, "{kind}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The counters that a daemon has declared, in the order in which their values travel.
 
+use super::is_average;
 use axon_proto::msgs::mgr_report::PerfCounterType;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,8 +67,4 @@ impl Schema {
     fn position(&self, path: &str) -> Option<usize> {
         self.types.binary_search_by(|t| t.path.as_str().cmp(path)).ok()
     }
-}
-
-fn is_average(counter: &PerfCounterType) -> bool {
-    counter.kind & PerfCounterType::LONGRUNAVG != 0
 }

@@ -33,6 +33,14 @@ impl PgMap {
         json!({"stats": stats, "stats_by_class": by_class, "pools": pools})
     }
 
+    /// One pool's `stats` of [`Self::df`], without a look at the others. `None` before anything is known of the pool.
+    #[must_use]
+    pub fn df_of_pool(&self, id: i64, osds: &impl OsdView, release: Release) -> Option<Value> {
+        let (stat, pool) = (self.pg_pool_sum.get(&id)?, osds.pool(id)?);
+        let avail = self.rule_avail(osds, pool.crush_rule).max(0);
+        Some(self.pool_df(&pool, stat, avail, release))
+    }
+
     /// One pool's space; `avail` are the raw bytes that its rule has left.
     fn pool_df(&self, pool: &PoolView, stat: &PoolStat, avail: i64, release: Release) -> Value {
         let (per_pool, per_pool_omap) = (self.use_per_pool_stats(), self.use_per_pool_omap_stats());

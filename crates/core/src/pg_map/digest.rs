@@ -73,7 +73,8 @@ impl PgMap {
         rules.into_iter().map(|rule| (rule, self.rule_avail(osds, rule))).collect()
     }
 
-    fn rule_avail(&self, osds: &impl OsdView, rule: i32) -> i64 {
+    /// Of one rule.
+    pub(super) fn rule_avail(&self, osds: &impl OsdView, rule: i32) -> i64 {
         const ENOENT: i64 = 2;
         let Some(weights) = osds.rule_weights(rule) else { return -ENOENT };
         if weights.is_empty() {

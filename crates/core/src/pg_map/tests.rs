@@ -3,6 +3,7 @@
 use super::test_map::{CLEAN, Facts, at, pg, report};
 use super::{Pending, PgFilter, PgMap, Stuck};
 use axon_denc::{Decode, Encode, Features};
+use axon_proto::Release;
 use axon_proto::pg::{Pg, PgMapDump, PgState};
 use axon_proto::pg_map_digest::PgMapDigest;
 
@@ -161,4 +162,13 @@ fn what_getmap_gives_is_the_same_map() {
     let (map, ..) = running();
     let dump = map.to_dump();
     assert_eq!(PgMapDump::from_bytes(&dump.to_bytes(Features::ALL)).unwrap(), dump);
+}
+
+#[test]
+fn one_pools_space_is_that_of_the_whole_table() {
+    let (map, _, facts) = running();
+    let all = map.df(&facts, Release::Reef);
+    assert_eq!(map.df_of_pool(1, &facts, Release::Reef).as_ref(), Some(&all["pools"][0]["stats"]));
+    assert!(all["pools"][0]["stats"]["max_avail"].as_i64().unwrap() > 0);
+    assert_eq!(map.df_of_pool(9, &facts, Release::Reef), None);
 }

@@ -135,19 +135,22 @@ impl<K: std::fmt::Display, V: Serialize, I: Iterator<Item = (K, V)>, F: Fn() -> 
     }
 }
 
-#[derive(serde::Serialize)]
-struct FlagsState {
-    joinable: bool,
-    allow_snaps: bool,
-    allow_multimds_snaps: bool,
-    allow_standby_replay: bool,
-    refuse_client_session: bool,
-    refuse_standby_for_another_fs: bool,
-    balance_automate: bool,
+/// A file system's flags by name (`MDSMap::dump_flags_state`); since 18.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FlagsState {
+    pub joinable: bool,
+    pub allow_snaps: bool,
+    pub allow_multimds_snaps: bool,
+    pub allow_standby_replay: bool,
+    pub refuse_client_session: bool,
+    pub refuse_standby_for_another_fs: bool,
+    pub balance_automate: bool,
 }
 
 impl FlagsState {
-    fn of(flags: u32) -> Self {
+    /// Of [`MdsMap::flags`].
+    #[must_use]
+    pub fn of(flags: u32) -> Self {
         let has = |flag| flags & flag != 0;
         FlagsState {
             joinable: !has(MdsMap::FLAG_NOT_JOINABLE),

@@ -12,6 +12,7 @@ mod mds_map;
 mod user;
 
 pub use compat_set::{CompatSet, FeatureSet};
+pub use dump::FlagsState;
 pub use feature_bits::FeatureBits;
 pub use filesystem::{ClusterInfo, Filesystem, MirrorInfo, Peer};
 pub use mds_info::{MdsInfo, MdsState};
