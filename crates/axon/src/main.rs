@@ -1,7 +1,9 @@
 //! The `axon` binary: arguments → config → build → run → drain. Wiring only.
 
+mod command;
 mod mgr;
 mod mgr_args;
+mod settings;
 
 use std::process::ExitCode;
 
@@ -9,12 +11,16 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("mgr") => mgr::main(args),
+        Some("command") => command::main(args),
         Some("-v" | "--version") => {
             println!("axon {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("usage: axon mgr -i ID [options]   run the manager (axon mgr --help)");
+            eprint!(
+                "usage: axon mgr -i ID [options]        run the manager (axon mgr --help)\n       \
+                 axon command [options] WORDS…   ask a daemon (axon command --help)\n"
+            );
             ExitCode::from(2)
         }
     }

@@ -1,8 +1,9 @@
 //! `axon mgr`: arguments and `ceph.conf` → configuration → run until told to stop.
 
 use crate::mgr_args::{self, MgrArgs};
-use anyhow::{Context, bail};
-use axon_core::config::{ConfFile, Level, Settings, Variables, cluster_of, conf_paths};
+use crate::settings::{self, Given};
+use anyhow::Context;
+use axon_core::config::Settings;
 use axon_proto::{AuthEntity, EntityType};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,14 +44,20 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
 }
 
 fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
-    let settings = settings(args, id)?;
+    let name = AuthEntity::new(EntityType::MGR, id);
+    let given = Given {
+        conf: args.conf.as_deref(),
+        cluster: args.cluster.as_deref(),
+        options: &args.options,
+        defaults: &args.defaults,
+    };
+    let settings = settings::read(&name, &given)?;
     if !args.foreground {
         nix::unistd::daemon(true, false).context("cannot go into the background")?;
     }
     log_to(&settings, args.debug)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let name = AuthEntity::new(EntityType::MGR, id);
         let net = axon_net::Config::load(name, &|option| settings.value(option)).await?;
         become_user(args)?;
         let module_path = settings.value("mgr_module_path").filter(|p| !p.is_empty());
@@ -78,50 +85,6 @@ async fn stopped() {
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}
-    }
-}
-
-fn settings(args: &MgrArgs, id: &str) -> anyhow::Result<Settings> {
-    let env_conf = std::env::var("CEPH_CONF").ok().filter(|c| !c.is_empty());
-    let conf = args.conf.as_ref().map(|p| p.display().to_string()).or(env_conf);
-    let cluster =
-        args.cluster.clone().unwrap_or_else(|| cluster_of(conf.as_deref().unwrap_or("")).to_owned());
-    let host = nix::unistd::gethostname().ok().and_then(|h| h.into_string().ok()).unwrap_or_default();
-    let mut settings = Settings::new(Variables {
-        cluster,
-        name: AuthEntity::new(EntityType::MGR, id),
-        host: host.split('.').next().unwrap_or_default().to_owned(),
-        pid: std::process::id(),
-        home: std::env::var("HOME").unwrap_or_default(),
-    });
-    for (name, value) in &args.defaults {
-        settings.set(Level::Default, name, value.clone());
-    }
-    read_conf(&mut settings, conf.as_deref())?;
-    for (name, value) in &args.options {
-        settings.set(Level::CommandLine, name, value.clone());
-    }
-    Ok(settings)
-}
-
-/// The first file of the list that exists; one that was named must exist.
-fn read_conf(settings: &mut Settings, named: Option<&str>) -> anyhow::Result<()> {
-    for path in conf_paths(named, settings) {
-        match std::fs::read(&path) {
-            Ok(bytes) => {
-                let file = ConfFile::parse(&bytes).with_context(|| format!("{path} cannot be read"))?;
-                settings.set_file(&file);
-                return Ok(());
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => {
-                return Err(e).with_context(|| format!("{path} cannot be read; check its owner and mode"));
-            }
-        }
-    }
-    match named {
-        Some(conf) => bail!("{conf} does not exist"),
-        None => Ok(()),
     }
 }
 

@@ -21,8 +21,10 @@ pub enum Target {
     Mds(String),
     /// The primary OSD of a placement group, `pool.seed` with the seed in hexadecimal.
     Pg(String),
-    /// The active manager: this one.
+    /// The active manager: this process, where it is one.
     Mgr,
+    /// The manager of that name itself (`tell mgr.x`).
+    MgrNamed(String),
 }
 
 impl fmt::Display for Target {
@@ -34,6 +36,7 @@ impl fmt::Display for Target {
             Target::Mds(spec) => write!(f, "mds.{spec}"),
             Target::Pg(pgid) => write!(f, "pg.{pgid}"),
             Target::Mgr => f.write_str("mgr"),
+            Target::MgrNamed(name) => write!(f, "mgr.{name}"),
         }
     }
 }

@@ -5,9 +5,8 @@ use super::Owner;
 use axon_core::KvUpdate;
 use axon_core::daemons::DaemonKey;
 use axon_core::lifecycle::{self, Need};
-use axon_denc::Decode;
 use axon_proto::msgs::osd_map::MOSDMap;
-use axon_proto::osd_map::{Incremental, OSDMap};
+use axon_proto::osd_map::follow;
 use axon_proto::{Message, UTime};
 use bytes::Bytes;
 use serde_json::Value;
@@ -71,7 +70,7 @@ impl Owner {
     }
 
     fn handle_osd_map(&mut self, message: &MOSDMap, now: UTime) {
-        match advance(&mut self.state.osd_map, message) {
+        match follow(&mut self.state.osd_map, message) {
             Ok(true) => {}
             Ok(false) => return,
             Err(why) => {
@@ -173,25 +172,4 @@ impl Owner {
             daemons.set_device_metadata(devid, metadata);
         }
     }
-}
-
-/// Follows the increments, or takes a full map where they do not connect. Says whether the map has changed.
-fn advance(map: &mut Arc<OSDMap>, message: &MOSDMap) -> Result<bool, String> {
-    let before = map.epoch;
-    loop {
-        let next = map.epoch + 1;
-        if let (true, Some(bytes)) = (map.epoch > 0, message.incremental_maps.get(&next)) {
-            let inc = Incremental::from_bytes(bytes).map_err(|e| e.to_string())?;
-            Arc::make_mut(map).apply(&inc).map_err(|e| e.to_string())?;
-            continue;
-        }
-        match message.maps.range(next..).next() {
-            Some((_, bytes)) => *map = Arc::new(OSDMap::from_bytes(bytes).map_err(|e| e.to_string())?),
-            None => break,
-        }
-    }
-    if map.epoch < message.newest_map && map.epoch == before && !message.incremental_maps.is_empty() {
-        return Err(format!("epoch {before} is known, and the monitors sent none that follows it"));
-    }
-    Ok(map.epoch > before)
 }

@@ -36,8 +36,9 @@ impl Client {
             Target::Mds(spec) => self.mds_command(&spec, command).await,
             Target::Mgr => match self.0.manager.get() {
                 Some(manager) => manager.command(Target::Mgr, command).await,
-                None => Err(unreachable(&Target::Mgr, ENXIO, "this process is not a manager")),
+                None => self.mgr_command(Daemon::Mgr, command).await,
             },
+            Target::MgrNamed(name) => self.mgr_command(Daemon::MgrNamed(name), command).await,
         }
     }
 
@@ -117,6 +118,19 @@ impl Client {
             async move { (name, self.tell(&Daemon::Mds(gid), command).await) }
         });
         merge(join_all(answers).await)
+    }
+
+    /// A command for another process that is a manager.
+    async fn mgr_command(&self, daemon: Daemon, command: Command) -> Result<CommandOutput> {
+        if self.0.maps.borrow().mgrmap.is_none() {
+            self.subscribe("mgrmap", 0).await;
+        }
+        if let Daemon::MgrNamed(_) = daemon {
+            // Who it is must be known before it can be said to be gone.
+            let known = |maps: &Maps| maps.mgrmap.is_some();
+            let _ = timeout(MAP_PATIENCE, self.0.maps.subscribe().wait_for(known)).await.map(|r| r.map(drop));
+        }
+        self.tell(&daemon, command).await
     }
 
     /// What `missing` says, once our OSD map is as new as the monitors': an older one may not know the target yet.

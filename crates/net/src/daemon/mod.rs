@@ -29,6 +29,10 @@ pub(crate) enum Daemon {
     Osd(i32),
     /// By global id: a restarted MDS is another one.
     Mds(u64),
+    /// The active manager, whichever it is.
+    Mgr,
+    /// The manager of that name.
+    MgrNamed(String),
 }
 
 impl fmt::Display for Daemon {
@@ -37,6 +41,8 @@ impl fmt::Display for Daemon {
             Daemon::Mon(name) => write!(f, "mon.{name}"),
             Daemon::Osd(id) => write!(f, "osd.{id}"),
             Daemon::Mds(gid) => write!(f, "mds.{gid}"),
+            Daemon::Mgr => f.write_str("mgr"),
+            Daemon::MgrNamed(name) => write!(f, "mgr.{name}"),
         }
     }
 }

@@ -12,6 +12,9 @@ use crate::mon::session::Waiter;
 use crate::{Error, Result};
 use axon_core::{CommandError, CommandOutput};
 use axon_proto::msgs::command::MCommand;
+use axon_proto::msgs::command_reply::MCommandReply;
+use axon_proto::msgs::mgr_command::MMgrCommand;
+use axon_proto::msgs::mgr_command_reply::MMgrCommandReply;
 use axon_proto::{EntityAddrVec, EntityType, Message, Payload, RawMessage};
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,8 +159,13 @@ impl DaemonSession {
         self.commands.retain(|waiter| !waiter.answer.is_closed());
         for (tid, request) in self.commands.take_unsent(self.links) {
             debug!(tid, daemon = %self.daemon, "command sent");
-            let message = MCommand { tid, fsid, cmd: vec![request.json], data: request.input };
-            let _ = link.handle.send(Message::from(message)).await;
+            let cmd = vec![request.json];
+            let message = match self.daemon {
+                // By its own message type, or it would be taken for a `tell`.
+                Daemon::Mgr => Message::from(MMgrCommand { tid, fsid, cmd, data: request.input }),
+                _ => Message::from(MCommand { tid, fsid, cmd, data: request.input }),
+            };
+            let _ = link.handle.send(message).await;
         }
     }
 
@@ -170,6 +178,7 @@ impl DaemonSession {
                 Daemon::Mon(_) => dialer.monitor(&to, true, deadline).await.map(|(connected, _)| connected),
                 Daemon::Osd(_) => dialer.service(EntityType::OSD, &to, deadline).await,
                 Daemon::Mds(_) => dialer.service(EntityType::MDS, &to, deadline).await,
+                Daemon::Mgr | Daemon::MgrNamed(_) => dialer.service(EntityType::MGR, &to, deadline).await,
             }
         });
         self.connecting = Some((addrs, AbortOnDropHandle::new(task)));
@@ -214,7 +223,7 @@ impl DaemonSession {
 
     fn handle_message(&mut self, raw: RawMessage) {
         // Daemons also share maps on these connections; the monitors' session has them already.
-        if raw.header.kind != axon_proto::msgs::command_reply::MCommandReply::TYPE {
+        if ![MCommandReply::TYPE, MMgrCommandReply::TYPE].contains(&raw.header.kind) {
             return;
         }
         match Message::decode(raw) {
@@ -226,13 +235,19 @@ impl DaemonSession {
                 self.retry_at = Instant::now() + BACKOFF;
             }
             Ok(Message::MCommandReply(reply)) => {
-                let output = CommandOutput { retval: reply.r, outs: reply.rs, outbl: reply.data };
-                if let Some(waiter) = self.commands.answer(reply.tid) {
-                    let _ = waiter.answer.send(Ok(output));
-                }
+                self.answer(reply.tid, CommandOutput { retval: reply.r, outs: reply.rs, outbl: reply.data });
+            }
+            Ok(Message::MMgrCommandReply(reply)) => {
+                self.answer(reply.tid, CommandOutput { retval: reply.r, outs: reply.rs, outbl: reply.data });
             }
             Ok(_) => {}
             Err(e) => warn!(daemon = %self.daemon, "an answer cannot be read: {e}"),
+        }
+    }
+
+    fn answer(&mut self, tid: u64, output: CommandOutput) {
+        if let Some(waiter) = self.commands.answer(tid) {
+            let _ = waiter.answer.send(Ok(output));
         }
     }
 

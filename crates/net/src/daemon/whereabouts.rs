@@ -1,6 +1,7 @@
 //! Where daemons are, by the maps that the monitors push.
 
 use super::Daemon;
+use axon_proto::mgr_map::MgrMap;
 use axon_proto::osd_map::OSDMap;
 use axon_proto::pg::Pg;
 use axon_proto::{EntityAddrVec, FsMap, Fsid, MonMap};
@@ -66,6 +67,7 @@ pub struct Maps {
     pub monmap: Option<Arc<MonMap>>,
     pub osds: Option<Arc<dyn OsdDirectory>>,
     pub fsmap: Option<Arc<FsMap>>,
+    pub mgrmap: Option<Arc<MgrMap>>,
 }
 
 /// Where a daemon is.
@@ -110,9 +112,25 @@ impl Maps {
                     None => Located::Gone { errno: ENOENT, why: "the MDS is gone from the map" },
                 },
             },
+            // Without an active manager a command waits for one until its deadline, as upstream's clients do.
+            Daemon::Mgr => match &self.mgrmap {
+                Some(map) if map.active_gid != 0 && !map.active_addrs.0.is_empty() => {
+                    Located::At(map.active_addrs.clone())
+                }
+                _ => Located::NotYet,
+            },
+            Daemon::MgrNamed(name) => match &self.mgrmap {
+                None => Located::NotYet,
+                Some(map) if map.active_name == *name => Located::At(map.active_addrs.clone()),
+                Some(map) if map.standbys.values().any(|s| s.name == *name) => {
+                    Located::Gone { errno: EAGAIN, why: "it is a standby, which takes no commands" }
+                }
+                Some(_) => Located::Gone { errno: ENOENT, why: "no manager of that name is in the mgrmap" },
+            },
         }
     }
 }
 
 const ENOENT: i32 = 2;
 const ENXIO: i32 = 6;
+const EAGAIN: i32 = 11;

@@ -73,7 +73,10 @@ impl Session {
 
     fn move_subscription(&mut self, message: &Message) {
         match message {
-            Message::MMgrMap(m) => self.subs.got("mgrmap", u64::from(m.map.epoch)),
+            Message::MMgrMap(m) => {
+                self.subs.got("mgrmap", u64::from(m.map.epoch));
+                self.publish_mgrmap(Arc::new(m.map.clone()));
+            }
             Message::MOSDMap(m) => {
                 if let Some(last) = m.last() {
                     self.subs.got("osdmap", u64::from(last));

@@ -16,6 +16,7 @@ use crate::daemon::Maps;
 use crate::dialer::Dialer;
 use crate::event::Event;
 use axon_core::{CommandError, CommandOutput};
+use axon_proto::mgr_map::MgrMap;
 use axon_proto::msgs::auth::MAuth;
 use axon_proto::msgs::mon_command::MMonCommand;
 use axon_proto::msgs::mon_get_map::MMonGetMap;
@@ -443,6 +444,10 @@ impl Session {
     /// Publishes the map of file systems.
     pub(super) fn publish_fsmap(&self, fsmap: Arc<FsMap>) {
         self.channels.maps.send_modify(|maps| maps.fsmap = Some(fsmap));
+    }
+
+    pub(super) fn publish_mgrmap(&self, mgrmap: Arc<MgrMap>) {
+        self.channels.maps.send_modify(|maps| maps.mgrmap = Some(mgrmap));
     }
 
     /// Tells those who wait for a session why there is none.

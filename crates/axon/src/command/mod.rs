@@ -1,0 +1,253 @@
+//! `axon command`: one command to one daemon, as `ceph` and `ceph tell` send it, with their exit codes.
+//!
+//! `words` turns words into a command; this file reads the arguments, asks, and prints.
+
+mod words;
+
+use crate::settings::{self, Given};
+use anyhow::{Context, bail};
+use axon_core::{Command, CommandError, CommandOutput, Target};
+use axon_net::{Client, Event, EventReceiver};
+use axon_proto::osd_map::{OSDMap, follow};
+use axon_proto::{AuthEntity, EntityType, Message};
+use bytes::Bytes;
+use clap::Parser;
+use nix::errno::Errno;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+use words::BadWords;
+
+#[derive(Parser)]
+#[command(
+    name = "axon command",
+    about = "Sends one command to a daemon of the cluster and prints its answer",
+    after_help = "The exit code is 0, or the errno of the answer, as ceph's."
+)]
+struct Args {
+    /// Who asks.
+    #[arg(short, long, default_value = "client.admin")]
+    name: AuthEntity,
+    #[arg(short, long)]
+    conf: Option<PathBuf>,
+    #[arg(short, long)]
+    keyring: Option<String>,
+    /// Monitors, instead of the configuration file's.
+    #[arg(short, long)]
+    mon_host: Option<String>,
+    #[arg(long)]
+    cluster: Option<String>,
+    /// mon, mon.NAME, osd.N, mds.NAME (or gid, rank, fs:rank, *), pg.POOL.SEED, mgr, mgr.NAME.
+    #[arg(short, long, default_value = "mon", value_parser = target)]
+    target: Target,
+    /// The file that travels with the command; - is standard input.
+    #[arg(short, long)]
+    input: Option<PathBuf>,
+    /// Where the answer's data goes; standard output by default.
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+    /// plain, json, json-pretty, xml, …: what the command offers.
+    #[arg(short, long)]
+    format: Option<String>,
+    /// Seconds to wait for the answer.
+    #[arg(long, default_value_t = 30)]
+    timeout: u64,
+    /// The command: one JSON object, or words as typed behind `ceph`.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
+}
+
+/// Runs; the exit code.
+pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
+    let args = match Args::try_parse_from(std::iter::once("axon command".to_owned()).chain(args)) {
+        Ok(args) => args,
+        Err(e) => {
+            let _ = e.print();
+            return if e.use_stderr() { ExitCode::from(EINVAL) } else { ExitCode::SUCCESS };
+        }
+    };
+    let filter = EnvFilter::try_from_env("AXON_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(&args) {
+        Ok(code) => code,
+        Err(why) => {
+            eprintln!("axon command: {why:#}");
+            let errno = why.chain().find_map(|cause| match cause.downcast_ref::<CommandError>() {
+                Some(e) => Some(e.errno()),
+                None => cause.downcast_ref::<BadWords>().map(|_| i32::from(EINVAL)),
+            });
+            errno.map_or(ExitCode::FAILURE, exit_code)
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let input = match &args.input {
+        None => Bytes::new(),
+        Some(path) if path.as_os_str() == "-" => {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).context("standard input cannot be read")?;
+            bytes.into()
+        }
+        Some(path) => {
+            std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?.into()
+        }
+    };
+    let mut options = BTreeMap::new();
+    options.extend(args.keyring.clone().map(|k| ("keyring".to_owned(), k)));
+    options.extend(args.mon_host.clone().map(|m| ("mon_host".to_owned(), m)));
+    let none = BTreeMap::new();
+    let given = Given {
+        conf: args.conf.as_deref(),
+        cluster: args.cluster.as_deref(),
+        options: &options,
+        defaults: &none,
+    };
+    let settings = settings::read(&args.name, &given)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = runtime.block_on(async {
+        let net = axon_net::Config::load(args.name.clone(), &|option| settings.value(option)).await?;
+        let (client, events) = axon_net::connect(net)?;
+        let patience = Duration::from_secs(args.timeout);
+        client.ready(patience).await?;
+        if matches!(args.target, Target::Osd(_) | Target::Pg(_)) {
+            client.subscribe("osdmap", 0).await;
+        }
+        tokio::spawn(keep_osd_map(client.clone(), events));
+        let (target, command) = command(args, &client).await?;
+        let command = Command { args: command, input, deadline: patience };
+        anyhow::Ok(client.command(target, command).await)
+    })?;
+    print(answer, args)
+}
+
+/// The command to send and where: JSON as it is, words by the target's own table.
+async fn command(args: &Args, client: &Client) -> anyhow::Result<(Target, Map<String, Value>)> {
+    let (target, mut command) = match args.words.as_slice() {
+        [json] if json.trim_start().starts_with('{') => {
+            (args.target.clone(), serde_json::from_str(json).context("the command is no JSON object")?)
+        }
+        words => {
+            let table =
+                client.command(args.target.clone(), Command::json("get_command_descriptions")).await?;
+            let table = table.json().context("the daemon's table of commands")?;
+            let parsed = words::parse(&table, words)?;
+            let target = match (&args.target, parsed.for_manager) {
+                (Target::Mon, true) => Target::Mgr,
+                (target, _) => target.clone(),
+            };
+            (target, parsed.args)
+        }
+    };
+    if let Some(format) = &args.format {
+        command.insert("format".to_owned(), format.as_str().into());
+    }
+    Ok((target, command))
+}
+
+/// OSD and placement group targets go by the newest OSD map.
+async fn keep_osd_map(client: Client, mut events: EventReceiver) {
+    let mut map = Arc::new(OSDMap::default());
+    while let Some(event) = events.recv().await {
+        let Event::Message(Message::MOSDMap(message)) = event else { continue };
+        match follow(&mut map, &message) {
+            Ok(_) => client.set_osd_map(map.clone()),
+            Err(why) => {
+                tracing::warn!(%why, "OSD map; asking for a full one");
+                client.subscribe("osdmap", 0).await;
+            }
+        }
+    }
+}
+
+fn print(answer: Result<CommandOutput, CommandError>, args: &Args) -> anyhow::Result<ExitCode> {
+    let output = match answer {
+        Ok(output) => output,
+        Err(why) => {
+            eprintln!("Error {}: {why}", errno_name(why.errno()));
+            return Ok(exit_code(why.errno()));
+        }
+    };
+    match output.retval {
+        r if r < 0 => eprintln!("Error {}: {}", errno_name(-r), output.outs),
+        _ if !output.outs.is_empty() => eprintln!("{}", output.outs),
+        _ => {}
+    }
+    match &args.output {
+        Some(path) => std::fs::write(path, &output.outbl)
+            .with_context(|| format!("{} cannot be written", path.display()))?,
+        None if !output.outbl.is_empty() => {
+            let mut out = std::io::stdout().lock();
+            let written = out.write_all(&output.outbl).and_then(|()| match output.outbl.last() {
+                Some(b'\n') => Ok(()),
+                _ => out.write_all(b"\n"),
+            });
+            // A reader that has seen enough is no failure.
+            if let Err(e) = written
+                && e.kind() != std::io::ErrorKind::BrokenPipe
+            {
+                bail!("the answer cannot be written: {e}");
+            }
+        }
+        None => {}
+    }
+    Ok(exit_code(output.retval.min(0).abs()))
+}
+
+fn errno_name(errno: i32) -> String {
+    format!("{:?}", Errno::from_raw(errno))
+}
+
+fn exit_code(errno: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(errno).unwrap_or(u8::MAX))
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    let (kind, id) = text.split_once('.').unwrap_or((text, ""));
+    let given = || {
+        if id.is_empty() { Err(format!("{kind}. needs a name behind the dot")) } else { Ok(id.to_owned()) }
+    };
+    match (EntityType::from_name(kind), kind) {
+        (Some(EntityType::MON), _) if id.is_empty() => Ok(Target::Mon),
+        (Some(EntityType::MON), _) => Ok(Target::MonNamed(id.to_owned())),
+        (Some(EntityType::MGR), _) if id.is_empty() => Ok(Target::Mgr),
+        (Some(EntityType::MGR), _) => Ok(Target::MgrNamed(id.to_owned())),
+        (Some(EntityType::OSD), _) => {
+            id.parse().map(Target::Osd).map_err(|_| format!("{text:?}: osd.N was expected"))
+        }
+        (Some(EntityType::MDS), _) => Ok(Target::Mds(given()?)),
+        (_, "pg") => Ok(Target::Pg(given()?)),
+        _ => Err(format!("{text:?} is no mon, osd.N, mds.NAME, pg.POOL.SEED or mgr")),
+    }
+}
+
+const EINVAL: u8 = 22;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_written_as_behind_ceph_tell() {
+        assert_eq!(target("mon"), Ok(Target::Mon));
+        assert_eq!(target("mon.a.b"), Ok(Target::MonNamed("a.b".into())));
+        assert_eq!(target("osd.12"), Ok(Target::Osd(12)));
+        assert_eq!(target("mds.demo:0"), Ok(Target::Mds("demo:0".into())));
+        assert_eq!(target("pg.1.a"), Ok(Target::Pg("1.a".into())));
+        assert_eq!(target("mgr.x"), Ok(Target::MgrNamed("x".into())));
+        assert!(target("osd.x").is_err() && target("mds").is_err() && target("rgw.a").is_err());
+    }
+
+    #[test]
+    fn words_that_look_like_options_belong_to_the_command() {
+        let args =
+            Args::try_parse_from(["axon command", "-t", "mgr", "osd", "pool", "rm", "--force"]).unwrap();
+        assert_eq!(args.words, ["osd", "pool", "rm", "--force"]);
+        assert_eq!(args.target, Target::Mgr);
+    }
+}
