@@ -9,14 +9,16 @@ use crate::auth::jwt::{BadToken, Claims, Secret, TTL_SECS};
 use crate::auth::lockout::Lockout;
 use crate::auth::revoked::{self, Revoked};
 use crate::auth::{Caller, Tokens};
+use crate::kept::Kept;
 use crate::own_writes::OwnWrites;
 use crate::release::Release;
 use crate::settings::Settings;
 use crate::tasks::Tasks;
 use arc_swap::ArcSwap;
+use axon_core::pool_history::PoolHistory;
 use axon_core::{Cluster, CommandError, State};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The module's name in keys, options and commands.
@@ -45,6 +47,10 @@ pub struct Dashboard {
     pub(crate) debug_options: tokio::sync::OnceCell<Vec<serde_json::Value>>,
     /// Clients of the file systems, as their MDSs listed them last.
     pub(crate) clients: crate::resources::cephfs::Clients,
+    /// What answers share between requests while the maps stay the same.
+    pub(crate) kept: Kept,
+    /// Samples of the pools' space and traffic.
+    pub(crate) pool_history: Mutex<PoolHistory>,
     release: Release,
     writes: OwnWrites,
     secret: Secret,
@@ -97,6 +103,8 @@ impl Dashboard {
             tasks: Tasks::default(),
             debug_options: tokio::sync::OnceCell::new(),
             clients: Default::default(),
+            kept: Kept::default(),
+            pool_history: Mutex::default(),
             secret: Secret::new(&secret),
             access: ArcSwap::from_pointee(access),
             revoked: ArcSwap::from_pointee(revoked),

@@ -5,6 +5,7 @@
 //! - `resources`: one file per resource: types, operation table, handlers
 //! - `commands`: `ceph dashboard …`, one row each
 //! - `access`, `auth`, `settings`, `tasks`, `audit`: users, tokens, settings, tasks, audit
+//! - `outbound`: requests to other servers; `smart`: health of devices; `kept`: parts of answers, per epoch
 //! - `server`: sockets and TLS; `ui`: the stock web UI; `openapi`: the document
 //!
 //! How to add an operation: `docs/adding/operation.md`.
@@ -15,12 +16,16 @@ pub mod auth;
 pub mod commands;
 pub mod dashboard;
 pub mod http;
+pub(crate) mod kept;
 pub mod openapi;
+pub(crate) mod orchestrator;
+pub(crate) mod outbound;
 pub mod own_writes;
 pub mod release;
 pub mod resources;
 pub mod server;
 pub mod settings;
+pub(crate) mod smart;
 pub mod tasks;
 pub mod ui;
 mod view_cache;

@@ -13,6 +13,7 @@ pub mod kv;
 pub mod lifecycle;
 pub mod perf;
 pub mod pg_map;
+pub mod pool_history;
 pub mod state;
 pub mod text;
 

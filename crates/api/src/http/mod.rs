@@ -18,6 +18,6 @@ pub mod version;
 pub use call::Call;
 pub use epoch_cache::EpochCache;
 pub use error::ApiError;
-pub use operation::{Access, Handler, Operation, Param, later, now};
+pub use operation::{Access, Handler, Operation, Param, later, now, refuse};
 pub use reply::Reply;
 pub use version::ApiVersion;

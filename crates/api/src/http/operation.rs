@@ -19,6 +19,8 @@ pub enum Handler {
     Now(fn(&Call) -> Answer),
     /// Waits for something: a command, a hash, another server. Made by [`later!`](crate::later).
     Later(fn(Call) -> BoxFuture<'static, Answer>),
+    /// Cannot be done here, whatever the parameters are; says why.
+    Refuse(fn() -> ApiError),
 }
 
 /// A handler that does not wait.
@@ -31,6 +33,12 @@ pub const fn now(handler: fn(&Call) -> Answer) -> Handler {
 #[must_use]
 pub const fn later(handler: fn(Call) -> BoxFuture<'static, Answer>) -> Handler {
     Handler::Later(handler)
+}
+
+/// An operation that this manager cannot carry out: the parameters are not even looked at.
+#[must_use]
+pub const fn refuse(why: fn() -> ApiError) -> Handler {
+    Handler::Refuse(why)
 }
 
 /// `later!(create)` for an `async fn create(call: Call) -> Answer`.

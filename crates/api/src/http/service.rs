@@ -134,6 +134,9 @@ impl Api {
             headers: headers.clone(),
             peer,
         };
+        if let Handler::Refuse(why) = call.op().handler {
+            return Err(why());
+        }
         call.check_params()?;
         dispatch(call).await
     }
@@ -248,6 +251,7 @@ async fn dispatch(call: Call) -> Answer {
     // A handler that panics is a defect of ours; the client gets an error and the others go on.
     let broken = |_| Err(ApiError::internal("The operation broke off; the manager's log says where"));
     match (handler, op.task) {
+        (Handler::Refuse(why), _) => Err(why()),
         (Handler::Now(handler), _) => {
             std::panic::catch_unwind(AssertUnwindSafe(|| handler(&call))).unwrap_or_else(broken)
         }

@@ -7,6 +7,8 @@ pub mod cluster_conf;
 pub mod docs;
 pub mod feature_toggles;
 pub mod grafana;
+pub mod health;
+pub mod host;
 pub mod nfs;
 pub mod perf_counters;
 pub mod role;
@@ -36,6 +38,9 @@ pub const ALL: &[Resource] = &[
     perf_counters::RBD_MIRROR,
     perf_counters::RGW,
     perf_counters::TCMU_RUNNER,
+    health::RESOURCE,
+    host::RESOURCE,
+    host::UI,
     role::RESOURCE,
     role::SCOPES,
     settings::RESOURCE,

@@ -5,7 +5,7 @@
 //! running requests finish for a moment; connections and their handshakes are bounded.
 
 mod accept;
-mod config;
+pub(crate) mod config;
 pub mod standby;
 pub mod tls;
 

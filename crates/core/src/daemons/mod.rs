@@ -6,8 +6,10 @@
 //! - memory per daemon is what it told about itself, bounded by the size of one message.
 
 mod devices;
+mod servers;
 
 pub use devices::{Attachment, Device};
+pub use servers::MetadataOf;
 
 use axon_proto::UTime;
 use axon_proto::health::DaemonHealthMetric;

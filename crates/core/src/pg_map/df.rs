@@ -10,13 +10,7 @@ impl PgMap {
     /// `mgr.get("df")`: with every detail.
     #[must_use]
     pub fn df(&self, osds: &impl OsdView, release: Release) -> Value {
-        let mut stats = raw(&self.osd_sum);
-        let counts = [
-            ("num_osds", self.osd_sum.num_osds),
-            ("num_per_pool_osds", self.osd_sum.num_per_pool_osds),
-            ("num_per_pool_omap_osds", self.osd_sum.num_per_pool_omap_osds),
-        ];
-        stats.extend(counts.map(|(key, count)| (key.to_owned(), count.into())));
+        let stats = self.df_stats();
         let by_class: Map<String, Value> =
             self.osd_sum_by_class(osds).iter().map(|(class, sum)| (class.clone(), raw(sum).into())).collect();
         let rules = self.rules_avail(osds);
@@ -39,6 +33,19 @@ impl PgMap {
         let (stat, pool) = (self.pg_pool_sum.get(&id)?, osds.pool(id)?);
         let avail = self.rule_avail(osds, pool.crush_rule).max(0);
         Some(self.pool_df(&pool, stat, avail, release))
+    }
+
+    /// The cluster's space: `stats` of `mgr.get("df")`.
+    #[must_use]
+    pub fn df_stats(&self) -> Map<String, Value> {
+        let mut stats = raw(&self.osd_sum);
+        let counts = [
+            ("num_osds", self.osd_sum.num_osds),
+            ("num_per_pool_osds", self.osd_sum.num_per_pool_osds),
+            ("num_per_pool_omap_osds", self.osd_sum.num_per_pool_omap_osds),
+        ];
+        stats.extend(counts.map(|(key, count)| (key.to_owned(), count.into())));
+        stats
     }
 
     /// One pool's space; `avail` are the raw bytes that its rule has left.

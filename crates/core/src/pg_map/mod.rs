@@ -16,6 +16,7 @@ mod dump;
 mod inspect;
 mod osd_map_view;
 mod osd_view;
+mod overview;
 mod pending;
 mod summary;
 #[cfg(test)]

@@ -63,6 +63,7 @@ impl Owner {
             },
             "mds" => Command::json("mds metadata").arg("who", key.name.clone()),
             "mon" => Command::json("mon metadata").arg("id", key.name.clone()),
+            "mgr" => Command::json("mgr metadata").arg("who", key.name.clone()),
             _ => return,
         };
         if self.fetching.insert(key.clone()) {

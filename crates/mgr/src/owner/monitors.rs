@@ -55,6 +55,24 @@ impl Owner {
         self.dirty = true;
         let actions = self.lifecycle.apply(event);
         self.carry_out(actions, now);
+        if self.is_chosen() {
+            self.refresh_mgr_metadata();
+        }
+    }
+
+    /// Managers, this one among them, are daemons of their hosts (`DaemonServer::got_mgr_map`).
+    fn refresh_mgr_metadata(&mut self) {
+        let map = self.state.mgr_map.clone();
+        let standbys = map.standbys.values().map(|standby| &standby.name);
+        let names: BTreeSet<&String> =
+            standbys.chain([&map.active_name]).filter(|name| !name.is_empty()).collect();
+        Arc::make_mut(&mut self.state.daemons).cull("mgr", |name| names.iter().any(|known| *known == name));
+        for name in names {
+            let key = DaemonKey::new("mgr", name.clone());
+            if self.state.daemons.daemon(&key).is_none() {
+                self.fetch_metadata(key, None);
+            }
+        }
     }
 
     fn handle_mon_map(&mut self, map: axon_proto::mon_map::MonMap) {
