@@ -1,8 +1,9 @@
 //! The client of a cluster: one task for the monitors' session, one per daemon that gets commands, and this handle to them.
 //!
-//! `commands` carries a command to its target.
+//! `commands` carries a command to its target, `mds` those to MDSs.
 
 mod commands;
+mod mds;
 
 use crate::Result;
 use crate::auth::AuthContext;

@@ -1,15 +1,14 @@
-//! Carrying a command to its target: the monitors, one monitor, an OSD, the primary of a placement group, one or more MDSs, or
-//! the manager that we are.
+//! Carrying a command to its target: the monitors, one monitor, an OSD, the primary of a placement group, or the manager that
+//! we are. MDSs are in `mds`.
 
 use super::Client;
-use crate::daemon::{self, Daemon, Maps, OsdWhere, PgWhere, resolve_mds};
+use crate::daemon::{self, Daemon, Maps, OsdWhere, PgWhere};
 use crate::mon::MonError;
 use crate::mon::commands::Request as CommandRequest;
 use crate::mon::repeat;
 use crate::mon::session::{Request, Waiter};
 use axon_core::{Command, CommandError, CommandOutput, CommandSink, Target};
-use bytes::Bytes;
-use futures::future::{BoxFuture, join_all};
+use futures::future::BoxFuture;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -51,7 +50,7 @@ impl Client {
     }
 
     /// A command for one daemon.
-    async fn tell(&self, daemon: &Daemon, command: Command) -> Result<CommandOutput> {
+    pub(super) async fn tell(&self, daemon: &Daemon, command: Command) -> Result<CommandOutput> {
         let repeatable = daemon::may_run_twice(command.prefix());
         let (request, waiter, answer) = waiting(command, repeatable);
         let until = Instant::from_std(request.deadline);
@@ -97,29 +96,6 @@ impl Client {
         self.tell(&Daemon::Osd(osd), command).await
     }
 
-    async fn mds_command(&self, spec: &str, command: Command) -> Result<CommandOutput> {
-        let target = Target::Mds(spec.to_owned());
-        let no_map = |e: MonError| unreachable(&target, ETIMEDOUT, &e.to_string());
-        self.fetch_fsmap(command.deadline).await.map_err(no_map)?;
-        let found = {
-            let maps = self.0.maps.borrow();
-            let Some(fsmap) = &maps.fsmap else {
-                return Err(unreachable(&target, ENXIO, "the map of file systems has not come yet"));
-            };
-            let found =
-                resolve_mds(fsmap, spec).map_err(|e| unreachable(&target, e.errno(), &e.to_string()))?;
-            found.into_iter().map(|info| (info.gid, info.name.clone())).collect::<Vec<_>>()
-        };
-        if let [(gid, _)] = found.as_slice() {
-            return self.tell(&Daemon::Mds(*gid), command).await;
-        }
-        let answers = found.into_iter().map(|(gid, name)| {
-            let command = command.clone();
-            async move { (name, self.tell(&Daemon::Mds(gid), command).await) }
-        });
-        merge(join_all(answers).await)
-    }
-
     /// A command for another process that is a manager.
     async fn mgr_command(&self, daemon: Daemon, command: Command) -> Result<CommandOutput> {
         if self.0.maps.borrow().mgrmap.is_none() {
@@ -148,20 +124,6 @@ impl Client {
         let _ = timeout(MAP_PATIENCE, newer).await;
         missing(&self.0.maps.borrow())
     }
-
-    /// The map of file systems, as new as the monitors'.
-    async fn fetch_fsmap(&self, patience: Duration) -> std::result::Result<(), MonError> {
-        let fetch = async {
-            let (newest, _) = self.newest_version("fsmap").await?;
-            let is_new = |maps: &Maps| maps.fsmap.as_ref().is_some_and(|m| u64::from(m.epoch) >= newest);
-            if !is_new(&self.0.maps.borrow()) {
-                self.request(Request::Fetch { what: "fsmap".to_owned(), start: newest }).await;
-                let _ = self.0.maps.subscribe().wait_for(is_new).await;
-            }
-            Ok(())
-        };
-        timeout(patience, fetch).await.unwrap_or(Err(MonError::Timeout { secs: patience.as_secs() }))
-    }
 }
 
 fn waiting(
@@ -179,23 +141,7 @@ fn waiting(
     (request, waiter, answered)
 }
 
-/// The answers of several MDSs as upstream puts them together: `[{"mds.a":…},{"mds.b":…}]` of those that succeeded, the
-/// worst return code, the last status text.
-fn merge(answers: Vec<(String, Result<CommandOutput>)>) -> Result<CommandOutput> {
-    let (mut retval, mut outs, mut parts) = (0, String::new(), Vec::new());
-    for (name, answer) in answers {
-        let output = answer?;
-        if output.retval == 0 {
-            parts.push([b"{\"mds.", name.as_bytes(), b"\":", &output.outbl, b"}"].concat());
-        }
-        retval = retval.min(output.retval);
-        outs = output.outs;
-    }
-    let outbl = [b"[".as_slice(), &parts.join(&b','), b"]"].concat();
-    Ok(CommandOutput { retval, outs, outbl: Bytes::from(outbl) })
-}
-
-fn unreachable(target: &Target, errno: i32, why: &str) -> CommandError {
+pub(super) fn unreachable(target: &Target, errno: i32, why: &str) -> CommandError {
     CommandError::Unreachable { target: target.to_string(), errno, why: why.to_owned() }
 }
 
@@ -207,21 +153,3 @@ const ENOENT: i32 = 2;
 const ENXIO: i32 = 6;
 const EINVAL: i32 = 22;
 const ESHUTDOWN: i32 = 108;
-const ETIMEDOUT: i32 = 110;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_answers_of_several_mdss_become_one_list() {
-        let answers = vec![
-            ("a".to_owned(), Ok(CommandOutput::ok("1"))),
-            ("b".to_owned(), Ok(CommandOutput::failed(22, "no"))),
-            ("c".to_owned(), Ok(CommandOutput::ok("{}"))),
-        ];
-        let merged = merge(answers).unwrap();
-        assert_eq!((merged.retval, merged.outs.as_str()), (-22, ""));
-        assert_eq!(&merged.outbl[..], br#"[{"mds.a":1},{"mds.c":{}}]"#);
-    }
-}

@@ -108,6 +108,10 @@ impl Maps {
             Daemon::Mds(gid) => match &self.fsmap {
                 None => Located::NotYet,
                 Some(map) => match map.by_gid(*gid) {
+                    // Upstream gives it up too: the monitors have not heard from it for long.
+                    Some(info) if !info.laggy_since.is_zero() => {
+                        Located::Gone { errno: ENOENT, why: "the MDS is laggy" }
+                    }
                     Some(info) => Located::At(info.addrs.clone()),
                     None => Located::Gone { errno: ENOENT, why: "the MDS is gone from the map" },
                 },

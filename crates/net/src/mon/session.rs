@@ -55,10 +55,9 @@ pub(crate) enum Request {
     Unsubscribe {
         what: String,
     },
-    /// One answer about a map, unless it is pushed anyway.
-    Fetch {
+    /// Wants `what` pushed from version 0 on, unless it is pushed already.
+    Follow {
         what: String,
-        start: u64,
     },
     Version {
         what: String,
@@ -210,8 +209,8 @@ impl Session {
                     self.send_subs().await;
                 }
             }
-            Request::Fetch { what, start } => {
-                if self.subs.fetch(&what, start) {
+            Request::Follow { what } => {
+                if self.subs.follow(&what) {
                     self.send_subs().await;
                 }
             }

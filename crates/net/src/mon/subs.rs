@@ -47,13 +47,13 @@ impl Subs {
         self.want(what, start, once)
     }
 
-    /// Wants one answer about `what`, unless it is pushed anyway. True when the monitors have to be told.
-    pub fn fetch(&mut self, what: &str, start: u64) -> bool {
+    /// Wants `what` from its beginning on, unless it is pushed already. True when the monitors have to be told.
+    pub fn follow(&mut self, what: &str) -> bool {
         let known = self.new.get(what).or_else(|| self.sent.get(what));
         if known.is_some_and(|sub| !sub.once) {
             return false;
         }
-        self.want(what, start, true)
+        self.want(what, 0, false)
     }
 
     /// No longer wants `what`. The monitors learn of it with the next session, as upstream.
@@ -136,12 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn fetching_what_is_pushed_anyway_changes_nothing() {
+    fn following_what_is_pushed_anyway_changes_nothing() {
         let mut subs = Subs::default();
         subs.want("fsmap", 4, false);
         subs.take_new();
-        assert!(!subs.fetch("fsmap", 9));
-        assert!(subs.fetch("osdmap", 9));
+        assert!(!subs.follow("fsmap"));
+        subs.want("osdmap", 3, true);
+        assert!(subs.follow("osdmap"), "one answer is not enough");
     }
 
     #[test]

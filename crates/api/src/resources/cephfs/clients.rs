@@ -36,11 +36,11 @@ pub async fn evict(call: Call) -> Answer {
     Ok(Reply::null())
 }
 
-/// `{"status", "data"}`. An MDS that cannot be asked has no clients since Reef, unless the errors are wanted.
+/// `{"status", "data"}`.
 pub async fn view(dash: &Dashboard, id: i128, suppress: bool) -> Result<Value, ApiError> {
     let cluster = dash.cluster.clone();
     let answer = match dash.clients.view(id, || fetch(cluster, id)).await {
-        Err(ViewError::Failed(CommandError::Unreachable { .. })) if dash.release() >= Release::Reef => {
+        Err(ViewError::Failed(CommandError::Unreachable { .. })) if silent(dash, id) => {
             if !suppress {
                 return Err(ApiError::internal(format!(
                     "Could not fetch client(s), maybe there is no active MDS on CephFS {id} or the FS is in failed state."
@@ -104,6 +104,16 @@ fn suppresses_errors(call: &Call) -> Result<bool, ApiError> {
 
 fn rank_0(id: i128) -> Target {
     Target::Mds(format!("{id}:0"))
+}
+
+/// Since Reef an MDS that cannot be asked has no clients, unless the errors are wanted; on Reef, neither has a file system that
+/// does not exist.
+fn silent(dash: &Dashboard, id: i128) -> bool {
+    match dash.release() {
+        Release::Pacific => false,
+        Release::Reef => true,
+        Release::Tentacle => exists(dash, id),
+    }
 }
 
 fn exists(dash: &Dashboard, id: i128) -> bool {

@@ -153,6 +153,12 @@ async fn an_mds_that_refuses_is_told_and_one_that_cannot_be_asked_has_no_clients
     let odd = reef.get("/api/cephfs/1/clients?suppress_client_ls_errors=maybe").await;
     assert_eq!((odd.status.as_u16(), odd.json().get("code")), (400, None));
 
+    assert_eq!(reef.get("/api/cephfs/9/clients").await.json(), json!({"status": 0, "data": []}));
+
+    let tentacle = bench(Release::Tentacle).unreachable("session ls", 11).start().await;
+    assert_eq!(tentacle.get("/api/cephfs/1/clients").await.json(), json!({"status": 0, "data": []}));
+    assert_eq!(tentacle.get("/api/cephfs/9/clients").await.status, 404);
+
     let pacific = bench(Release::Pacific).unreachable("session ls", 11).start().await;
     assert_eq!(pacific.get("/api/cephfs/1/clients").await.status, 503);
     let missing = pacific.get("/api/cephfs/9/clients").await;
