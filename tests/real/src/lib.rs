@@ -4,6 +4,8 @@
 //! A new scenario is a function in a file of `scenarios` and one row in [`scenarios::ALL`].
 
 pub mod bench;
+pub mod compare;
+pub mod http;
 pub mod runner;
 pub mod scenarios;
 

@@ -1,8 +1,9 @@
 //! The cluster's configuration options with what the central configuration says about them
 //! (`controllers/cluster_configuration.py`).
 //!
-//! The schema of all options is a monitor's own (`tell mon.<name> config help`): it runs the cluster's release, and every
-//! daemon of a release has the same table as upstream's manager.
+//! The schema of all options is an OSD's own (`tell osd.N config help`): it runs the cluster's release, and every daemon of a
+//! release has the same table as upstream's manager. Monitors let only those who may do everything ask for theirs, which
+//! `profile mgr` may not.
 
 use crate::access::scope::Scope;
 use crate::http::operation::{Answer, Kind, Param, Resource};
@@ -193,7 +194,7 @@ async fn option(call: &Call, name: &str) -> Result<Option<Value>, ApiError> {
 
 /// Every option of the schema.
 async fn schema(call: &Call) -> Result<Vec<Value>, ApiError> {
-    let mut answer = ask_a_monitor(call, Command::json("config help")).await?;
+    let mut answer = ask_a_daemon(call, Command::json("config help")).await?;
     let Some(Value::Array(mut options)) = answer.get_mut("options").map(Value::take) else {
         return Err(CommandError::BadOutput("config help has no options".to_owned()).into());
     };
@@ -205,7 +206,7 @@ async fn schema(call: &Call) -> Result<Vec<Value>, ApiError> {
 /// The options that every daemon makes for its logging subsystems: `config help` finds them by name but does not list
 /// them. Their names are among the running values.
 async fn debug_options(call: &Call, listed: &[Value]) -> Result<Vec<Value>, ApiError> {
-    let values = ask_a_monitor(call, Command::json("config show")).await?;
+    let values = ask_a_daemon(call, Command::json("config show")).await?;
     let names = values.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
     let unlisted =
         names.filter(|name| name.starts_with("debug_") && !listed.iter().any(|o| name_of(o) == *name));
@@ -213,9 +214,14 @@ async fn debug_options(call: &Call, listed: &[Value]) -> Result<Vec<Value>, ApiE
     Ok(options.into_iter().flatten().collect())
 }
 
-async fn ask_a_monitor(call: &Call, command: Command) -> Result<Value, ApiError> {
-    let mon = call.state.mon_map.mon_info.keys().next().cloned().unwrap_or_default();
-    Ok(call.dash.cluster.command(Target::MonNamed(mon), command).await?.json()?)
+/// The first OSD that is up; where there is none a monitor, for managers whose key may do everything.
+async fn ask_a_daemon(call: &Call, command: Command) -> Result<Value, ApiError> {
+    let osds = &call.state.osd_map;
+    let target = match (0..osds.max_osd).find(|id| osds.is_up(*id)) {
+        Some(osd) => Target::Osd(osd),
+        None => Target::MonNamed(call.state.mon_map.mon_info.keys().next().cloned().unwrap_or_default()),
+    };
+    Ok(call.dash.cluster.command(target, command).await?.json()?)
 }
 
 /// Adds what `config dump` says, and the cluster's id.

@@ -1,10 +1,12 @@
 //! What the UI asks for every few seconds: health, who manages, tasks (`controllers/summary.py`, `controllers/task.py`).
 //!
-//! Not here yet: events of the `progress` module, and counts of RBD mirroring warnings: they need those modules.
+//! Not here: events of the `progress` module, and warnings about pools that mirror without a daemon: those are in RBD's own
+//! objects, which Axon does not read.
 
 use crate::access::scope::{Permission, Scope};
 use crate::http::operation::{Answer, Kind, Param, Resource};
 use crate::http::{Call, Operation, Reply, now};
+use axon_core::daemons::DaemonIndex;
 use serde_json::{Value, json};
 
 pub const TASK: Resource =
@@ -41,7 +43,23 @@ fn summary(call: &Call) -> Answer {
         "executing_tasks": executing,
         "finished_tasks": finished,
         "version": state.me.ceph_version,
+        "rbd_mirroring": rbd_mirroring(&state.daemons),
     })))
+}
+
+/// How many `rbd-mirror` daemons have callouts, by their worst level (`rbd_mirroring.py`, `get_daemon_health`).
+fn rbd_mirroring(daemons: &DaemonIndex) -> Value {
+    let (mut warnings, mut errors) = (0, 0);
+    for (_, daemon) in daemons.of_kind("rbd-mirror") {
+        let json = daemon.service_status.get("json");
+        let status: Value = json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        let pools = status.as_object().into_iter().flat_map(|pools| pools.values());
+        let callouts = pools.filter_map(|pool| pool.get("callouts")?.as_object()).flat_map(|c| c.values());
+        let levels: Vec<&str> = callouts.filter_map(|c| c.get("level")?.as_str()).collect();
+        errors += u32::from(levels.contains(&"error"));
+        warnings += u32::from(!levels.contains(&"error") && levels.contains(&"warning"));
+    }
+    json!({"warnings": warnings, "errors": errors})
 }
 
 /// Tasks on pools and images are for those who may do the like.
@@ -58,4 +76,27 @@ fn may_see(call: &Call, task: &str) -> bool {
         _ => return true,
     };
     call.may(scope, permission)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axon_core::daemons::{DaemonKey, DaemonState};
+
+    #[test]
+    fn a_mirroring_daemon_counts_once_by_its_worst_callout() {
+        let mut daemons = DaemonIndex::default();
+        let pool = |levels: &[&str]| {
+            let callouts: serde_json::Map<String, Value> =
+                levels.iter().enumerate().map(|(i, l)| (i.to_string(), json!({"level": l}))).collect();
+            json!({"1": {"name": "rbd", "callouts": callouts}}).to_string()
+        };
+        let statuses = [pool(&[]), pool(&["warning", "error"]), pool(&["warning"]), "no json".to_owned()];
+        for (i, status) in statuses.into_iter().enumerate() {
+            let daemon =
+                DaemonState { service_status: [("json".into(), status)].into(), ..Default::default() };
+            daemons.insert(DaemonKey::new("rbd-mirror", i.to_string()), daemon);
+        }
+        assert_eq!(rbd_mirroring(&daemons), json!({"warnings": 1, "errors": 1}));
+    }
 }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use axon_launcher::Release;
 
 use crate::Bench;
+use crate::compare::axon_answers_as_the_stock_dashboard;
 
 mod axon;
 mod launcher;
@@ -19,11 +20,16 @@ pub struct Scenario {
 pub const ALL: &[Scenario] = &[
     row("the_stock_manager_brings_the_cluster_to_health", everywhere, launcher::stock_manager_is_well),
     row("a_killed_osd_is_noticed_and_comes_back", everywhere, launcher::killed_osd_comes_back),
+    row("axon_answers_as_the_stock_dashboard", with_stock_modules, axon_answers_as_the_stock_dashboard),
     row("axon_alone_brings_the_cluster_to_health", everywhere, axon::alone_is_well),
 ];
 
 const fn row(name: &'static str, on: fn(Release) -> bool, run: fn(&mut Bench) -> Result<()>) -> Scenario {
     Scenario { name, on, run }
+}
+
+fn with_stock_modules(release: Release) -> bool {
+    release.stock_modules_load()
 }
 
 fn everywhere(_: Release) -> bool {
