@@ -3,10 +3,10 @@
 
 use super::Subject;
 use crate::pg_map::{OsdView, PgMap, cutoff, since};
-use crate::text::{age, osd_list};
-use axon_proto::UTime;
+use crate::text::{age, osd_list, osd_list_raw};
 use axon_proto::health::{HealthCheckMap, HealthStatus};
 use axon_proto::pg::{Pg, PgStat, PgState};
+use axon_proto::{Release, UTime};
 use std::collections::BTreeMap;
 
 /// What a state means for the pool's users, in the order in which upstream tells.
@@ -150,7 +150,10 @@ fn is_stuck(stat: &PgStat, since: UTime, cutoff: UTime) -> bool {
 }
 
 fn message<V: OsdView>(subject: &Subject<'_, V>, pg: Pg, stat: &PgStat, rule: &Rule) -> String {
-    let acting = osd_list(&stat.acting);
+    let acting = match subject.release {
+        Release::Pacific => osd_list_raw(&stat.acting),
+        _ => osd_list(&stat.acting),
+    };
     let mut text = match rule.stuck_since.map(|since| since(stat)) {
         Some(at) => {
             let how_long = if at.is_zero() {

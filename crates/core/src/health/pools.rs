@@ -164,7 +164,14 @@ fn application<V: OsdView>(subject: &Subject<'_, V>, pools: &[(i64, PoolView)], 
         _ => 0,
     };
     let is_old = |pool: &PoolView| since(pool.create_time, subject.now).as_secs() >= grace_secs;
-    let found = pools.iter().filter(|(_, pool)| !pool.has_application && !pool.is_tier && is_old(pool));
+    // Pacific speaks of pools with objects only.
+    let is_used = |id: &i64| {
+        let sum = subject.map.pg_pool_sum.get(id);
+        subject.release > Release::Pacific || sum.is_some_and(|sum| sum.stats.num_objects > 0)
+    };
+    let found = pools
+        .iter()
+        .filter(|(id, pool)| !pool.has_application && !pool.is_tier && is_old(pool) && is_used(id));
     let mut detail: Vec<String> =
         found.map(|(_, pool)| format!("application not enabled on pool '{}'", pool.name)).collect();
     let count = detail.len();

@@ -28,8 +28,12 @@ fn map(facts: &Facts, edit: impl Fn(u32, &mut PgStat)) -> PgMap {
 }
 
 fn of(facts: &Facts, map: &PgMap) -> HealthCheckMap {
+    of_release(facts, map, Release::Tentacle)
+}
+
+fn of_release(facts: &Facts, map: &PgMap, release: Release) -> HealthCheckMap {
     let options = HealthOptions::default();
-    checks(&Subject { map, osds: facts, options: &options, release: Release::Tentacle, now: at(NOW) })
+    checks(&Subject { map, osds: facts, options: &options, release, now: at(NOW) })
 }
 
 #[test]
@@ -171,4 +175,26 @@ fn overdue_scrubs_and_long_snap_trim_queues_are_told() {
     let trim = &found.checks["PG_SLOW_SNAP_TRIMMING"];
     assert_eq!(trim.summary, "snap trim queue for 1 pg(s) >= 32768 (mon_osd_snap_trim_queue_warn_on)");
     assert_eq!(trim.detail[1], "longest queue on pg 1.2 at 40000");
+}
+
+#[test]
+fn pacific_speaks_of_pools_without_application_only_when_they_have_objects() {
+    let mut facts = Facts::small(3, 4);
+    facts.pools.values_mut().for_each(|pool| pool.has_application = false);
+    let (used, empty) = (map(&facts, |_, _| ()), map(&facts, |_, stat| stat.stats = Default::default()));
+    let told = |map, release| of_release(&facts, map, release).checks.contains_key("POOL_APP_NOT_ENABLED");
+    assert!(told(&used, Release::Pacific) && !told(&empty, Release::Pacific));
+    assert!(told(&empty, Release::Reef));
+}
+
+#[test]
+fn pacific_shows_a_hole_as_its_number() {
+    let facts = Facts::small(3, 4);
+    let map = map(&facts, |_, stat| {
+        stat.state = stat.state.with(PgState::DEGRADED);
+        stat.acting = vec![0, i32::MAX, 2];
+    });
+    let first = |release| of_release(&facts, &map, release).checks["PG_DEGRADED"].detail[0].clone();
+    assert!(first(Release::Pacific).ends_with("acting [0,2147483647,2]"), "{}", first(Release::Pacific));
+    assert!(first(Release::Reef).ends_with("acting [0,NONE,2]"), "{}", first(Release::Reef));
 }

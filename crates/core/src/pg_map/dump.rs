@@ -3,7 +3,7 @@
 use super::PgMap;
 use super::summary::{cache_rate, client_rate, recovery, recovery_rate};
 use super::{OsdView, PoolView};
-use crate::text::{Column, Table, bytes, osd_list};
+use crate::text::{Column, Table, bytes, osd_list, osd_list_raw};
 use axon_proto::Release;
 use axon_proto::pg::{ObjectStatSum, OsdStat, Pg, PgStat, PoolStat};
 use serde_json::{Map, Value, json};
@@ -362,16 +362,11 @@ pub fn pg_table_brief<'a>(pgs: impl Iterator<Item = (Pg, &'a Arc<PgStat>)>) -> T
         table.row([
             pg.to_string(),
             s.state.to_string(),
-            raw_list(&s.up),
+            osd_list_raw(&s.up),
             s.up_primary.to_string(),
-            raw_list(&s.acting),
+            osd_list_raw(&s.acting),
             s.acting_primary.to_string(),
         ]);
     }
     table
-}
-
-fn raw_list(osds: &[i32]) -> String {
-    let items: Vec<String> = osds.iter().map(ToString::to_string).collect();
-    format!("[{}]", items.join(","))
 }

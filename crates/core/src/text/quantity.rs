@@ -108,6 +108,13 @@ pub fn osd_list(osds: &[i32]) -> String {
     format!("[{}]", items.join(","))
 }
 
+/// `[0,2147483647,2]`: an acting set as Pacific writes it in some places, holes as their number.
+#[must_use]
+pub fn osd_list_raw(osds: &[i32]) -> String {
+    let items: Vec<String> = osds.iter().map(ToString::to_string).collect();
+    format!("[{}]", items.join(","))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
