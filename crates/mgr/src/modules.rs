@@ -34,8 +34,8 @@ impl Modules {
 
     /// What the beacon says of each module.
     #[must_use]
-    pub fn infos(&self) -> Vec<ModuleInfo> {
-        let mut out = vec![dashboard()];
+    pub fn infos(&self, release: Release) -> Vec<ModuleInfo> {
+        let mut out = vec![dashboard(release)];
         let stock = self.stock.iter().filter(|name| *name != "dashboard");
         out.extend(stock.map(|name| ModuleInfo {
             name: name.clone(),
@@ -55,52 +55,120 @@ impl Modules {
     }
 }
 
-/// The native dashboard, with the options of upstream's module that decide where it serves.
-fn dashboard() -> ModuleInfo {
-    const OPTIONS: &[(&str, OptionType, &str)] = &[
-        ("server_addr", OptionType::STR, "::"),
-        ("server_port", OptionType::INT, "8080"),
-        ("ssl_server_port", OptionType::INT, "8443"),
-        ("jwt_token_ttl", OptionType::INT, "28800"),
-        ("url_prefix", OptionType::STR, ""),
-        ("key_file", OptionType::STR, ""),
-        ("crt_file", OptionType::STR, ""),
-        ("ssl", OptionType::BOOL, "True"),
-        ("standby_behaviour", OptionType::STR, "redirect"),
-        ("standby_error_status_code", OptionType::INT, "500"),
-        ("redirect_resolve_ip_addr", OptionType::BOOL, "False"),
-        ("cross_origin_url", OptionType::STR, ""),
-        ("debug", OptionType::BOOL, "False"),
-        ("motd", OptionType::STR, ""),
-    ];
-    const FEATURES: [&str; 7] = ["RBD", "MIRRORING", "ISCSI", "CEPHFS", "RGW", "NFS", "DASHBOARD"];
-    let option = |name: String, kind: OptionType, default: &str| ModuleOption {
-        name,
-        kind,
-        level: OptionLevel::ADVANCED,
-        default_value: default.to_owned(),
-        ..Default::default()
-    };
-    let fixed = OPTIONS.iter().map(|(name, kind, default)| option((*name).to_owned(), *kind, default));
-    let toggles = FEATURES.iter().map(|f| option(format!("FEATURE_TOGGLE_{f}"), OptionType::BOOL, "True"));
-    let settings = axon_api::settings::ALL.iter().map(|setting| {
+/// The native dashboard, with the options of upstream's module in that release.
+fn dashboard(release: Release) -> ModuleInfo {
+    let rest = axon_api::Release::of_major(u32::from(release.number()));
+    let settings = axon_api::settings::ALL.iter().filter(|setting| setting.since <= rest).map(|setting| {
         let kind = match setting.types {
             types if types.contains("bool") => OptionType::BOOL,
             types if types.contains("int") => OptionType::INT,
             _ => OptionType::STR,
         };
-        option(setting.name.to_owned(), kind, setting.default)
+        option(setting.name, kind, &axon_api::settings::repr(&setting.default_value()))
     });
-    let options = fixed.chain(toggles).chain(settings).map(|o| (o.name.clone(), o)).collect();
+    let options = server_options(release).into_iter().chain(log_options(release)).chain(toggles(release));
     ModuleInfo {
         name: "dashboard".to_owned(),
         can_run: true,
         error_string: String::new(),
-        module_options: options,
+        module_options: options.chain(settings).map(|o| (o.name.clone(), o)).collect(),
     }
+}
+
+fn option(name: &str, kind: OptionType, default: &str) -> ModuleOption {
+    ModuleOption {
+        name: name.to_owned(),
+        kind,
+        level: OptionLevel::ADVANCED,
+        default_value: default.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// Where and how the module serves.
+fn server_options(release: Release) -> Vec<ModuleOption> {
+    let text = |name: &str, default: &str| option(name, OptionType::STR, default);
+    let number = |name: &str, default: &str| option(name, OptionType::INT, default);
+    let truth = |name: &str, default: &str| option(name, OptionType::BOOL, default);
+    let behaviours = ["error", "redirect"].map(str::to_owned).into();
+    let mut out = vec![
+        text("server_addr", "::"),
+        number("server_port", "8080"),
+        number("ssl_server_port", "8443"),
+        number("jwt_token_ttl", "28800"),
+        text("url_prefix", ""),
+        text("key_file", ""),
+        text("crt_file", ""),
+        truth("ssl", "True"),
+        ModuleOption { enum_allowed: behaviours, ..text("standby_behaviour", "redirect") },
+        ModuleOption {
+            min: "400".to_owned(),
+            max: "599".to_owned(),
+            ..number("standby_error_status_code", "500")
+        },
+        truth("redirect_resolve_ip_addr", "False"),
+        text("cross_origin_url", ""),
+        ModuleOption { desc: "Enable/disable debug options".to_owned(), ..truth("debug", "False") },
+        ModuleOption { desc: "The message of the day".to_owned(), ..text("motd", "") },
+    ];
+    if release >= Release::Tentacle {
+        out.extend([text("crypto_caller", ""), truth("sso_oauth2", "False")]);
+    }
+    out
+}
+
+/// What upstream's every module has.
+fn log_options(release: Release) -> Vec<ModuleOption> {
+    let runtime = |name: &str, kind, default: &str| ModuleOption {
+        flags: ModuleOption::FLAG_RUNTIME,
+        ..option(name, kind, default)
+    };
+    let levels = || ["", "critical", "debug", "error", "info", "warning"].map(str::to_owned).into();
+    let level = |name: &str, default: &str| ModuleOption {
+        enum_allowed: levels(),
+        ..runtime(name, OptionType::STR, default)
+    };
+    let mut out = vec![
+        level("log_level", ""),
+        runtime("log_to_file", OptionType::BOOL, "False"),
+        runtime("log_to_cluster", OptionType::BOOL, "False"),
+        level("log_to_cluster_level", "info"),
+    ];
+    if release >= Release::Reef {
+        let killpoint = runtime("sqlite3_killpoint", OptionType::INT, "0");
+        out.push(ModuleOption { level: OptionLevel::DEV, ..killpoint });
+    }
+    out
+}
+
+/// Parts of the web UI that can be switched off.
+fn toggles(release: Release) -> Vec<ModuleOption> {
+    let mut features = vec!["RBD", "MIRRORING", "ISCSI", "CEPHFS", "RGW", "NFS"];
+    if release >= Release::Reef {
+        features.push("DASHBOARD");
+    }
+    features.iter().map(|f| option(&format!("FEATURE_TOGGLE_{f}"), OptionType::BOOL, "True")).collect()
 }
 
 fn is_module(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return false };
     !name.starts_with(['_', '.']) && name != "tests" && path.join("__init__.py").is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_those_of_upstreams_module_in_the_release() {
+        let names = |release| dashboard(release).module_options.into_keys().collect::<Vec<_>>();
+        // Counted in the manager maps of real clusters.
+        assert_eq!((names(Release::Pacific).len(), names(Release::Tentacle).len()), (60, 69));
+        assert!(!names(Release::Reef).contains(&"sso_oauth2".to_owned()));
+        let options = dashboard(Release::Tentacle).module_options;
+        let default = |name: &str| options[name].default_value.as_str();
+        assert_eq!([default("GRAFANA_API_USERNAME"), default("GRAFANA_API_SSL_VERIFY")], ["admin", "True"]);
+        assert_eq!([default("MULTICLUSTER_CONFIG"), default("MANAGED_BY_CLUSTERS")], ["{}", "[]"]);
+        assert_eq!(options["standby_error_status_code"].max, "599");
+    }
 }

@@ -34,6 +34,8 @@ pub struct Config {
     /// `public_addr`; `None`: the address that the monitors see.
     pub public_ip: Option<std::net::IpAddr>,
     pub timing: Timing,
+    /// Options of health checks that `ceph.conf`, the environment or the command line set.
+    pub options: BTreeMap<String, String>,
 }
 
 /// What tasks report back to the owner.
@@ -134,7 +136,7 @@ impl Runner {
         let sink = Sink { client: client.clone(), dispatcher: dispatcher.clone() };
         let cluster = Cluster::new(state.clone(), Arc::new(sink));
         dispatcher.attach(cluster.clone());
-        let about = About { metadata };
+        let about = About { metadata, options: config.options.clone() };
         let owner = Owner::new(cluster.clone(), state, about, config.timing, modules);
         for what in SUBSCRIPTIONS {
             client.subscribe(what, 0).await;

@@ -1,6 +1,5 @@
 //! The options that the checks depend on, with upstream's defaults (`src/common/options/*.yaml.in`).
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 
 macro_rules! options {
@@ -18,11 +17,14 @@ macro_rules! options {
         }
 
         impl HealthOptions {
-            /// The values set in the configuration; what cannot be read keeps its default.
+            /// Their names.
+            pub const NAMES: &[&str] = &[$( stringify!($name) ),*];
+
+            /// The values that are set, by name; what cannot be read keeps its default.
             #[must_use]
-            pub fn from_config(options: &BTreeMap<String, String>) -> Self {
+            pub fn from_config<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Self {
                 let mut out = Self::default();
-                $( read(options, stringify!($name), &mut out.$name); )*
+                $( read(value(stringify!($name)), &mut out.$name); )*
                 out
             }
         }
@@ -74,8 +76,8 @@ impl FromStr for Text {
     }
 }
 
-fn read<T: FromStr>(options: &BTreeMap<String, String>, name: &str, place: &mut T) {
-    let Some(text) = options.get(name).map(|text| text.trim()) else { return };
+fn read<T: FromStr>(text: Option<&str>, place: &mut T) {
+    let Some(text) = text.map(str::trim) else { return };
     // The monitors keep what the operator typed: 1 and yes are true as well, and a whole number may be written 60.0.
     let text = match text {
         "1" | "yes" | "on" if std::any::type_name::<T>() == "bool" => "true",
@@ -99,8 +101,9 @@ mod tests {
             ("mon_max_pg_per_osd", "many"),
             ("osd_scrub_max_interval", "86400.000000"),
         ];
-        let set = set.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        let options = HealthOptions::from_config(&set);
+        let options = HealthOptions::from_config(|name| {
+            set.iter().find(|(set, _)| *set == name).map(|(_, value)| *value)
+        });
         assert_eq!((options.mon_pg_stuck_threshold, options.mon_warn_on_pool_no_app), (120, false));
         assert_eq!((options.mon_max_pg_per_osd, options.osd_scrub_max_interval), (250, 86_400.0));
     }

@@ -22,7 +22,7 @@ impl Owner {
             } else {
                 Vec::new()
             },
-            modules: self.modules.infos(),
+            modules: self.modules.infos(self.state.release),
             metadata: self.about.metadata.clone(),
             clients: Vec::new(),
             mgr_features: MGR_FEATURES.0,

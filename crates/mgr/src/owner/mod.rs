@@ -46,6 +46,9 @@ impl Default for Timing {
 #[derive(Clone, Debug, Default)]
 pub struct About {
     pub metadata: BTreeMap<String, String>,
+    /// Options of health checks that `ceph.conf`, the environment or the command line set: they count before the central
+    /// configuration.
+    pub options: BTreeMap<String, String>,
 }
 
 /// The working copy and everything that only the owner needs.

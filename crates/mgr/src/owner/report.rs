@@ -9,9 +9,6 @@ use axon_proto::msgs::mon_mgr_report::MMonMgrReport;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// `mon_pg_stuck_threshold`.
-const PG_STUCK_SECS: u32 = 60;
-
 impl Owner {
     pub(super) fn send_report(&mut self, now: UTime) {
         if !self.pg_map_is_ready(now) {
@@ -20,25 +17,31 @@ impl Owner {
         Arc::make_mut(&mut self.state.pg_map).settle(&mut self.pending, now);
         self.dirty = true;
         let service_map = self.settle_service_map(now);
-        let health_checks = self.health_checks(now);
+        let options = self.health_options();
+        let health_checks = self.health_checks(&options, now);
         let report = MMonMgrReport {
             health_checks,
             service_map,
             progress_events: BTreeMap::new(),
             gid: self.state.me.gid,
-            digest: self.state.pg_map.digest(&*self.state.osd_map, now, PG_STUCK_SECS),
+            digest: self.state.pg_map.digest(&*self.state.osd_map, now, options.mon_pg_stuck_threshold),
         };
         self.effects.push(Effect::ToMon(report.into()));
     }
 
+    /// What this host's configuration says counts before what the monitors say.
+    fn health_options(&self) -> HealthOptions {
+        let (local, central) = (&self.about.options, &self.state.options);
+        HealthOptions::from_config(|name| local.get(name).or_else(|| central.get(name)).map(String::as_str))
+    }
+
     /// The PG map's checks and those of what daemons report about themselves.
-    fn health_checks(&self, now: UTime) -> HealthCheckMap {
+    fn health_checks(&self, options: &HealthOptions, now: UTime) -> HealthCheckMap {
         let state = &self.state;
-        let options = HealthOptions::from_config(&state.options);
         let mut out = checks(&Subject {
             map: &state.pg_map,
             osds: &*state.osd_map,
-            options: &options,
+            options,
             release: state.release,
             now,
         });
