@@ -128,3 +128,110 @@ fn counters<'a>(call: &Call, perf: &'a DaemonPerf) -> impl Iterator<Item = &'a P
 fn latest(perf: &DaemonPerf, counter: &PerfCounterType) -> (u64, u64) {
     perf.latest(&counter.path).map_or((0, 0), |point| (point.value, point.count))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::release::Release;
+    use crate::testing::{Bench, Running};
+    use axon_core::State;
+    use axon_core::daemons::{DaemonIndex, DaemonKey, DaemonState};
+    use axon_core::perf::PerfIndex;
+    use axon_proto::UTime;
+    use axon_proto::msgs::mgr_report::{MMgrReport, PerfCounterType};
+    use serde_json::json;
+    use std::sync::Arc;
+
+    /// A counter, a gauge, an average, one that hardly matters, one with labels; in the order of their names.
+    fn declared() -> Vec<PerfCounterType> {
+        let kinds = [("mds.a", 10, 5, 0), ("mds.b", 2, 5, 1), ("mds.c", 6, 10, 1), ("mds.d", 2, 3, 1), ("mds\0k\0v\0.e", 10, 5, 1)];
+        let counter = |(path, kind, priority, unit): (&str, u8, u8, u8)| PerfCounterType {
+            path: path.to_owned(),
+            description: format!("what {path} is"),
+            nick: if path == "mds.b" { "bee".to_owned() } else { String::new() },
+            kind,
+            priority,
+            unit,
+        };
+        let mut all: Vec<_> = kinds.into_iter().map(counter).collect();
+        all.sort_by(|a, b| a.path.cmp(&b.path));
+        all
+    }
+
+    /// The envelope, and the values in the order of the paths; an average is sum, count, count.
+    fn packed(values: &[u64]) -> Vec<u8> {
+        let body: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+        [&[1, 1][..], &length[..], &body[..]].concat()
+    }
+
+    fn fill(state: &mut State) {
+        let mut perf = PerfIndex::default();
+        let key = DaemonKey::new("mds", "x");
+        // e, a, b, c (sum, count, count), d
+        for (sec, values) in [(10, [0, 100, 7, 40, 4, 4, 9]), (14, [8, 120, 6, 48, 5, 5, 9])] {
+            let declare_types = if sec == 10 { declared() } else { Vec::new() };
+            let report = MMgrReport { declare_types, packed: packed(&values).into(), ..Default::default() };
+            perf.apply(&key, &report, UTime { sec, nsec: 0 }).unwrap();
+        }
+        let mut daemons = DaemonIndex::default();
+        for (kind, name) in [("mds", "x"), ("mds", "silent"), ("client", "c")] {
+            let daemon = DaemonState { hostname: "h".to_owned(), ..Default::default() };
+            daemons.insert(DaemonKey::new(kind, name), daemon);
+        }
+        (state.perf, state.daemons) = (Arc::new(perf), Arc::new(daemons));
+    }
+
+    async fn bench(release: Release) -> Running {
+        Bench::new(release).user("blocks", &["block-manager"]).state(fill).start().await
+    }
+
+    #[tokio::test]
+    async fn what_grows_is_shown_as_a_rate_with_its_unit_and_the_rest_as_it_is() {
+        let bench = bench(Release::Tentacle).await;
+        let shown = bench.get("/api/perf_counters/mds/x").await.json();
+        let counter = |name: &str, value: serde_json::Value, unit: &str| {
+            json!({"name": name, "description": format!("what {name} is"), "value": value, "unit": unit})
+        };
+        let expected = json!({
+            "service": {"type": "mds", "id": "x"},
+            "counters": [
+                counter("mds.a", json!(5.0), "B/s"),
+                counter("mds.b", json!(6), ""),
+                counter("mds.c", json!(2.0), "/s"),
+                counter("mds.d", json!(9), ""),
+            ],
+        });
+        assert_eq!(shown, expected);
+        let silent = bench.get("/api/perf_counters/mds/silent").await.json();
+        assert_eq!(silent, json!({"service": {"type": "mds", "id": "silent"}, "counters": []}));
+    }
+
+    #[tokio::test]
+    async fn counters_with_labels_are_left_out_since_tentacle() {
+        for (release, number) in [(Release::Reef, 5), (Release::Tentacle, 4)] {
+            let shown = bench(release).await.get("/api/perf_counters/mds/x").await.json();
+            assert_eq!(shown["counters"].as_array().unwrap().len(), number);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_daemon_is_404_and_every_type_has_its_scope() {
+        let bench = bench(Release::Pacific).await;
+        let missing = bench.get("/api/perf_counters/osd/7").await;
+        assert_eq!((missing.status.as_u16(), &missing.json()["detail"]), (404, &json!("'osd.7' not found")));
+        assert_eq!(bench.ask_as("blocks", "GET", "/api/perf_counters/mds/x", json!(null)).await.status, 403);
+        assert_eq!(bench.ask_as("blocks", "GET", "/api/perf_counters/rbd-mirror/x", json!(null)).await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn the_list_has_what_matters_of_the_clusters_daemons() {
+        let bench = bench(Release::Tentacle).await;
+        let all = bench.get("/api/perf_counters").await.json();
+        assert_eq!(all.as_object().unwrap().keys().collect::<Vec<_>>(), ["mds.x"]);
+        let one = all["mds.x"].as_object().unwrap();
+        assert_eq!(one.keys().collect::<Vec<_>>(), ["mds.a", "mds.b", "mds.c"]);
+        let average = json!({"description": "what mds.c is", "type": 6, "priority": 10, "units": 1, "value": 48, "count": 5});
+        assert_eq!(one["mds.c"], average);
+        assert_eq!((&one["mds.b"]["nick"], one["mds.a"].get("nick")), (&json!("bee"), None));
+    }
+}

@@ -170,13 +170,14 @@ impl DaemonIndex {
         }
     }
 
-    /// Forgets every daemon of a type whose name `exists` does not know.
-    pub fn cull(&mut self, kind: &str, exists: impl Fn(&str) -> bool) {
+    /// Forgets every daemon of a type whose name `exists` does not know; tells which.
+    pub fn cull(&mut self, kind: &str, exists: impl Fn(&str) -> bool) -> Vec<DaemonKey> {
         let gone: Vec<DaemonKey> =
             self.of_kind(kind).filter(|(key, _)| !exists(&key.name)).map(|(key, _)| key.clone()).collect();
-        for key in gone {
-            self.remove(&key);
+        for key in &gone {
+            self.remove(key);
         }
+        gone
     }
 
     /// What the monitors' store says of a device (`device/<devid>`); `None` when the key was removed.
@@ -227,7 +228,7 @@ mod tests {
         index.update_metadata(&key, [("hostname".to_owned(), "beta".to_owned())].into());
         assert!(index.server("alpha").is_none() && index.devices().is_empty());
         assert_eq!(index.daemon(&key).unwrap().last_service_beacon.sec, 9);
-        index.cull("osd", |_| false);
+        assert_eq!(index.cull("osd", |_| false), [key]);
         assert_eq!(index, DaemonIndex::default());
     }
 

@@ -16,8 +16,11 @@ impl Owner {
     /// All daemons of the types that the monitors know, by the answers to [`LISTS`].
     pub fn handle_all_metadata(&mut self, lists: Vec<(&'static str, Value)>) {
         for (kind, list) in lists {
+            let named_by = LISTS.iter().find(|(k, ..)| *k == kind).map_or("name", |(_, _, key)| key);
             for entry in list.as_array().into_iter().flatten() {
-                self.insert_described(kind, entry, None);
+                if let Some(name) = entry.get(named_by).map(text) {
+                    self.insert_described(DaemonKey::new(kind, name), entry, None);
+                }
             }
         }
         self.step(lifecycle::Event::Met(Need::Metadata));
@@ -26,23 +29,20 @@ impl Owner {
     /// The answer to [`Effect::FetchMetadata`]; `None` when there was none.
     pub fn handle_metadata(&mut self, key: &DaemonKey, answer: Option<&Value>, addr: Option<String>) {
         self.fetching.remove(key);
+        // The answer about one MDS does not name it.
         if let Some(entry) = answer {
-            let kind = key.kind.clone();
-            self.insert_described(&kind, entry, addr);
+            self.insert_described(key.clone(), entry, addr);
         }
     }
 
-    fn insert_described(&mut self, kind: &str, entry: &Value, addr: Option<String>) {
+    fn insert_described(&mut self, key: DaemonKey, entry: &Value, addr: Option<String>) {
         let Some(entry) = entry.as_object() else { return };
-        let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
         let mut metadata: BTreeMap<String, String> =
             entry.iter().map(|(k, v)| (k.clone(), text(v))).collect();
-        let named_by = if kind == "osd" { "id" } else { "name" };
-        let Some(name) = metadata.remove(named_by) else { return };
+        metadata.remove(if key.kind == "osd" { "id" } else { "name" });
         if let Some(addr) = addr {
             metadata.entry("addr".to_owned()).or_insert(addr);
         }
-        let key = DaemonKey::new(kind, name);
         let daemons = Arc::make_mut(&mut self.state.daemons);
         if daemons.daemon(&key).is_some() {
             if metadata.contains_key("hostname") {
@@ -69,5 +69,68 @@ impl Owner {
         if self.fetching.insert(key.clone()) {
             self.effects.push(Effect::FetchMetadata { key, command, addr });
         }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::modules::Modules;
+    use crate::owner::{About, Timing};
+    use axon_core::{Cluster, CommandError, CommandOutput, CommandSink, State, Target};
+    use axon_proto::Message;
+    use axon_proto::fs_map::{FsMap, MdsInfo};
+    use axon_proto::msgs::fs_map::MFSMap;
+    use futures::future::BoxFuture;
+    use serde_json::json;
+
+    struct Nobody;
+    impl CommandSink for Nobody {
+        fn command(&self, _: Target, _: Command) -> BoxFuture<'_, Result<CommandOutput, CommandError>> {
+            unreachable!("the owner sends no command by itself")
+        }
+    }
+
+    fn owner() -> Owner {
+        let cluster = Cluster::new(State::default(), Arc::new(Nobody));
+        Owner::new(cluster, State::default(), About::default(), Timing::default(), Modules::default())
+    }
+
+    #[test]
+    fn the_monitors_answer_about_one_mds_does_not_name_it() {
+        let mut owner = owner();
+        let key = DaemonKey::new("mds", "b");
+        owner.fetch_metadata(key.clone(), None);
+        let asked = owner.take_effects();
+        assert!(matches!(&asked[..], [Effect::FetchMetadata { key: of, .. }] if *of == key), "{asked:?}");
+        owner.fetch_metadata(key.clone(), None);
+        assert!(owner.take_effects().is_empty(), "asked once at a time");
+        let told = json!({"hostname": "h", "ceph_version": "v1"});
+        owner.handle_metadata(&key, Some(&told), Some("addr of the map".to_owned()));
+        let daemon = owner.state.daemons.daemon(&key).unwrap();
+        assert_eq!((daemon.hostname.as_str(), daemon.metadata["addr"].as_str()), ("h", "addr of the map"));
+    }
+
+    #[test]
+    fn an_mds_that_left_the_map_is_forgotten_with_its_counters() {
+        let mut owner = owner();
+        let list = json!([{"name": "a", "hostname": "h"}, {"name": "b", "hostname": "h"}]);
+        owner.handle_all_metadata(vec![("mds", list)]);
+        for name in ["a", "b"] {
+            Arc::make_mut(&mut owner.state.perf).open(&DaemonKey::new("mds", name));
+        }
+        let mut map = FsMap { epoch: 2, ..FsMap::default() };
+        map.standbys.insert(7, MdsInfo { gid: 7, name: "b".to_owned(), ..MdsInfo::default() });
+        let message = MFSMap { epoch: 2, fsmap: map };
+        owner.handle_mon_message(Message::from(message), axon_proto::UTime::ZERO);
+        let known = |name: &str| {
+            let key = DaemonKey::new("mds", name);
+            (owner.state.daemons.daemon(&key).is_some(), owner.state.perf.daemon(&key).is_some())
+        };
+        assert_eq!((known("a"), known("b")), ((false, false), (true, true)));
     }
 }

@@ -66,7 +66,7 @@ impl Owner {
         let standbys = map.standbys.values().map(|standby| &standby.name);
         let names: BTreeSet<&String> =
             standbys.chain([&map.active_name]).filter(|name| !name.is_empty()).collect();
-        Arc::make_mut(&mut self.state.daemons).cull("mgr", |name| names.iter().any(|known| *known == name));
+        self.cull("mgr", |name| names.iter().any(|known| *known == name));
         for name in names {
             let key = DaemonKey::new("mgr", name.clone());
             if self.state.daemons.daemon(&key).is_none() {
@@ -79,7 +79,7 @@ impl Owner {
         let names: BTreeSet<String> = map.mon_info.keys().cloned().collect();
         self.state.mon_map = Arc::new(map);
         self.dirty = true;
-        Arc::make_mut(&mut self.state.daemons).cull("mon", |name| names.contains(name));
+        self.cull("mon", |name| names.contains(name));
         if self.is_chosen() {
             for name in names {
                 self.fetch_metadata(DaemonKey::new("mon", name), None);
@@ -125,7 +125,7 @@ impl Owner {
             self.fetch_metadata(key, None);
         }
         let exists = |name: &str| name.parse().is_ok_and(|id| map.exists(id));
-        Arc::make_mut(&mut self.state.daemons).cull("osd", exists);
+        self.cull("osd", exists);
     }
 
     fn handle_fs_map(&mut self, map: axon_proto::fs_map::FsMap) {
@@ -133,7 +133,7 @@ impl Owner {
             map.daemons().map(|info| (info.name.clone(), info.addrs.to_string())).collect();
         self.state.fs_map = Arc::new(map);
         self.dirty = true;
-        Arc::make_mut(&mut self.state.daemons).cull("mds", |name| daemons.contains_key(name));
+        self.cull("mds", |name| daemons.contains_key(name));
         if self.is_chosen() {
             for (name, addr) in daemons {
                 let key = DaemonKey::new("mds", name);
@@ -144,6 +144,16 @@ impl Owner {
             }
         }
         self.step(lifecycle::Event::Met(Need::FsMap));
+    }
+
+    /// Forgets daemons that a map does not have any more, and their counters.
+    pub(super) fn cull(&mut self, kind: &str, exists: impl Fn(&str) -> bool) {
+        let gone = Arc::make_mut(&mut self.state.daemons).cull(kind, exists);
+        if gone.is_empty() {
+            return;
+        }
+        let perf = Arc::make_mut(&mut self.state.perf);
+        gone.iter().for_each(|key| perf.close(key));
     }
 
     fn handle_digest(&mut self, health: &[u8], mon_status: &[u8]) {

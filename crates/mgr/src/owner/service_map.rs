@@ -40,7 +40,9 @@ impl Owner {
             if is_normal_ceph_entity(kind) {
                 continue;
             }
-            daemons.cull(kind, |name| service.daemons.contains_key(name));
+            for gone in daemons.cull(kind, |name| service.daemons.contains_key(name)) {
+                Arc::make_mut(&mut self.state.perf).close(&gone);
+            }
             for (name, daemon) in &service.daemons {
                 let key = DaemonKey::new(kind.clone(), name.clone());
                 if daemons.daemon(&key).is_none() {
