@@ -143,7 +143,13 @@ mod tests {
 
     /// A counter, a gauge, an average, one that hardly matters, one with labels; in the order of their names.
     fn declared() -> Vec<PerfCounterType> {
-        let kinds = [("mds.a", 10, 5, 0), ("mds.b", 2, 5, 1), ("mds.c", 6, 10, 1), ("mds.d", 2, 3, 1), ("mds\0k\0v\0.e", 10, 5, 1)];
+        let kinds = [
+            ("mds.a", 10, 5, 0),
+            ("mds.b", 2, 5, 1),
+            ("mds.c", 6, 10, 1),
+            ("mds.d", 2, 3, 1),
+            ("mds\0k\0v\0.e", 10, 5, 1),
+        ];
         let counter = |(path, kind, priority, unit): (&str, u8, u8, u8)| PerfCounterType {
             path: path.to_owned(),
             description: format!("what {path} is"),
@@ -189,9 +195,7 @@ mod tests {
     async fn what_grows_is_shown_as_a_rate_with_its_unit_and_the_rest_as_it_is() {
         let bench = bench(Release::Tentacle).await;
         let shown = bench.get("/api/perf_counters/mds/x").await.json();
-        let counter = |name: &str, value: serde_json::Value, unit: &str| {
-            json!({"name": name, "description": format!("what {name} is"), "value": value, "unit": unit})
-        };
+        let counter = |name: &str, value: serde_json::Value, unit: &str| json!({"name": name, "description": format!("what {name} is"), "value": value, "unit": unit});
         let expected = json!({
             "service": {"type": "mds", "id": "x"},
             "counters": [
@@ -220,7 +224,10 @@ mod tests {
         let missing = bench.get("/api/perf_counters/osd/7").await;
         assert_eq!((missing.status.as_u16(), &missing.json()["detail"]), (404, &json!("'osd.7' not found")));
         assert_eq!(bench.ask_as("blocks", "GET", "/api/perf_counters/mds/x", json!(null)).await.status, 403);
-        assert_eq!(bench.ask_as("blocks", "GET", "/api/perf_counters/rbd-mirror/x", json!(null)).await.status, 404);
+        assert_eq!(
+            bench.ask_as("blocks", "GET", "/api/perf_counters/rbd-mirror/x", json!(null)).await.status,
+            404
+        );
     }
 
     #[tokio::test]
