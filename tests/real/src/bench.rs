@@ -46,6 +46,12 @@ impl Bench {
         self.cluster.wait_manager(Bench::id(kind), ACTIVE_AT_MOST)
     }
 
+    /// Starts the manager of that kind beside the active one, and waits until the monitors list it.
+    pub fn stand_by(&mut self, kind: Kind) -> Result<()> {
+        self.cluster.start_manager(kind, Bench::id(kind))?;
+        self.wait_known(Bench::id(kind))
+    }
+
     /// The dashboard's URL of the manager of that kind; it must have been started once.
     pub fn url(&self, kind: Kind) -> Option<String> {
         Some(self.cluster.manager(Bench::id(kind))?.url())
