@@ -3,12 +3,18 @@
 mod access;
 mod cluster_conf;
 mod framework;
+mod grafana;
+mod health;
+mod host;
 mod settings;
 
 use super::Resource;
 
 pub const RESOURCES: &[Resource] = &[
     Resource { name: "framework", asks: framework::asks, rules: framework::RULES },
+    Resource { name: "grafana", asks: grafana::asks, rules: grafana::RULES },
+    Resource { name: "health", asks: health::asks, rules: health::RULES },
+    Resource { name: "host", asks: host::asks, rules: host::RULES },
     Resource { name: "access", asks: access::asks, rules: access::RULES },
     Resource { name: "settings", asks: settings::asks, rules: settings::RULES },
     Resource { name: "cluster_conf", asks: cluster_conf::asks, rules: cluster_conf::RULES },
