@@ -74,7 +74,7 @@ pub const RESOURCE: Resource = Resource {
             .scope(Scope::Hosts)
             .task("host/remove", 10_000, &[("hostname", "hostname")]),
         Operation::get("/api/host/{hostname}/daemons", refuse(orchestrator::unavailable)).scope(Scope::Hosts),
-        Operation::get("/api/host/{hostname}/devices", later!(devices)).scope(Scope::Hosts),
+        Operation::get("/api/host/{hostname}/devices", now(devices)).scope(Scope::Hosts),
         Operation::get("/api/host/{hostname}/smart", later!(smart_data)).scope(Scope::Hosts),
         Operation::get("/api/host/{hostname}/inventory", refuse(orchestrator::unavailable))
             .scope(Scope::Hosts)
@@ -140,13 +140,14 @@ fn get(call: &Call) -> Answer {
     Ok(Reply::json(&if call.dash.release() >= Release::Reef { with_instances(host) } else { host }))
 }
 
-async fn devices(call: Call) -> Answer {
-    Ok(Reply::json(&smart::devices_of_host(&call, call.path("hostname")).await?))
+fn devices(call: &Call) -> Answer {
+    let devices = call.state.daemons.devices_of_host(call.path("hostname"));
+    Ok(Reply::json(&devices.iter().map(|(devid, device)| device.dump(devid)).collect::<Vec<_>>()))
 }
 
 async fn smart_data(call: Call) -> Answer {
-    let devices = smart::devices_of_host(&call, call.path("hostname")).await?;
-    Ok(Reply::json(&smart::data_of(&call, &devices).await))
+    let devices = call.state.daemons.devices_of_host(call.path("hostname"));
+    Ok(Reply::json(&smart::data_of(&call, devices).await))
 }
 
 /// Labels are an orchestrator's; without one there are none.
@@ -204,33 +205,27 @@ mod tests {
     use crate::release::Release;
     use crate::testing::{Answered, Bench, Running};
     use axon_core::daemons::{DaemonKey, DaemonState};
-    use axon_core::{Command, CommandOutput, Target};
-    use serde_json::{Value, json};
+    use axon_core::{CommandOutput, Target};
+    use serde_json::json;
     use std::sync::Arc;
 
     async fn bench(release: Release) -> Running {
-        let devices = |command: &Command| match command.args.get("host").and_then(Value::as_str) {
-            Some("alpha") => CommandOutput::ok(
-                r#"[{"devid": "D1", "daemons": ["osd.7", "mon.a"]}, {"devid": "D2", "daemons": []}]"#,
-            ),
-            _ => CommandOutput::ok("[]"),
-        };
         Bench::new(release)
             .state(|state| {
                 let daemons = Arc::make_mut(&mut state.daemons);
-                for (kind, name, host) in [
-                    ("mon", "a", "alpha"),
-                    ("osd", "0", "alpha"),
-                    ("osd", "1", "alpha"),
-                    ("osd", "2", "beta"),
-                ] {
-                    let metadata = [("hostname", host), ("ceph_version", "v")];
+                let all = [
+                    ("mon", "a", "alpha", "sda=D1"),
+                    ("osd", "0", "alpha", "sda=D1"),
+                    ("osd", "1", "alpha", ""),
+                    ("osd", "2", "beta", "sdb=D2"),
+                ];
+                for (kind, name, host, devices) in all {
+                    let metadata = [("hostname", host), ("ceph_version", "v"), ("device_ids", devices)];
                     let metadata = metadata.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
                     let daemon = DaemonState::from_metadata(metadata).unwrap();
                     daemons.insert(DaemonKey::new(kind, name), daemon);
                 }
             })
-            .answer("device ls-by-host", devices)
             .answer("device query-daemon-health-metrics", |_| CommandOutput::ok(r#"{"D1": {"ok": 1}}"#))
             .start()
             .await
@@ -315,10 +310,11 @@ mod tests {
     async fn smart_data_comes_from_the_first_daemon_that_can_tell() {
         let bench = bench(Release::Reef).await;
         let data = bench.get("/api/host/alpha/smart").await.json();
-        // OSD 7 is not up, so it is not asked.
         assert_eq!(data, json!({"D1": {"ok": 1}}));
+        // Its OSD is not up, so nobody is asked.
         assert_eq!(bench.get("/api/host/beta/smart").await.json(), json!({}));
-        assert_eq!(bench.get("/api/host/beta/devices").await.json(), json!([]));
+        assert_eq!(bench.get("/api/host/beta/devices").await.json()[0]["daemons"], json!(["osd.2"]));
+        assert_eq!(bench.get("/api/host/gamma/devices").await.json(), json!([]));
         let sent = bench.sink.sent.lock().unwrap();
         assert!(sent.iter().all(|(target, _)| *target == Target::Mgr));
     }
