@@ -1,6 +1,7 @@
 //! The resources that are compared. One file each: what is asked, and what may differ there.
 
 mod access;
+mod cephfs;
 mod cluster_conf;
 mod framework;
 mod grafana;
@@ -17,5 +18,6 @@ pub const RESOURCES: &[Resource] = &[
     Resource { name: "host", asks: host::asks, rules: host::RULES },
     Resource { name: "access", asks: access::asks, rules: access::RULES },
     Resource { name: "settings", asks: settings::asks, rules: settings::RULES },
+    Resource { name: "cephfs", asks: cephfs::asks, rules: cephfs::RULES },
     Resource { name: "cluster_conf", asks: cluster_conf::asks, rules: cluster_conf::RULES },
 ];
