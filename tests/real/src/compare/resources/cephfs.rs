@@ -103,13 +103,13 @@ pub const RULES: &[Rule] = &[
     Rule { on: "GET /ui-api/cephfs/1/tabs", at: "body.pools.[].*", may: May::Move, why: "moves with time" },
     Rule {
         on: "GET /ui-api/cephfs/1/tabs",
-        at: "body.mds_counters.*.*",
+        at: "body.mds_counters.*.*.*",
         may: May::Move,
         why: "as many values as reports have come",
     },
     Rule {
-        on: "GET /api/cephfs/1/mds_counters**",
-        at: "body.*.*",
+        on: "GET /api/cephfs/*/mds_counters**",
+        at: "body.*.*.*",
         may: May::Move,
         why: "as many values as reports have come",
     },
