@@ -2,6 +2,7 @@
 //! count per part, so the owner task publishes a new one after every event that changed something.
 
 use crate::daemons::DaemonIndex;
+use crate::health::HealthOptions;
 use crate::kv::Kv;
 use crate::perf::PerfIndex;
 use crate::pg_map::PgMap;
@@ -40,6 +41,8 @@ pub struct State {
     pub osd_map: Arc<OSDMap>,
     /// Settled at every report to the monitors.
     pub pg_map: Arc<PgMap>,
+    /// Every OSD that is up has reported since the activation, or waiting for it was given up.
+    pub pg_ready: bool,
     pub fs_map: Arc<FsMap>,
     pub service_map: Arc<ServiceMap>,
     pub daemons: Arc<DaemonIndex>,
@@ -50,6 +53,8 @@ pub struct State {
     pub mon_status: Arc<Value>,
     /// The central configuration as the monitors computed it for this manager, `mgr/<module>/<option>` included.
     pub options: Arc<BTreeMap<String, String>>,
+    /// What this host's `ceph.conf` and command line say of the options that commands and checks depend on.
+    pub local_options: Arc<BTreeMap<String, String>>,
     /// The monitors' store for modules and devices.
     pub kv: Kv,
 }
@@ -64,6 +69,7 @@ impl Default for State {
             mgr_map: Arc::default(),
             osd_map: Arc::default(),
             pg_map: Arc::default(),
+            pg_ready: false,
             fs_map: Arc::default(),
             service_map: Arc::default(),
             daemons: Arc::default(),
@@ -71,12 +77,20 @@ impl Default for State {
             health: Arc::default(),
             mon_status: Arc::default(),
             options: Arc::default(),
+            local_options: Arc::default(),
             kv: Kv::default(),
         }
     }
 }
 
 impl State {
+    /// The options of the manager's health checks: this host's configuration counts before the monitors'.
+    #[must_use]
+    pub fn health_options(&self) -> HealthOptions {
+        let (local, central) = (&self.local_options, &self.options);
+        HealthOptions::from_config(|name| local.get(name).or_else(|| central.get(name)).map(String::as_str))
+    }
+
     /// A module's option: `mgr/<module>/<id>/<name>` first, then `mgr/<module>/<name>`.
     #[must_use]
     pub fn module_option(&self, module: &str, name: &str) -> Option<&str> {

@@ -3,7 +3,7 @@
 
 use crate::modules::Modules;
 use crate::owner::{Request, Session};
-use crate::run::Report;
+use crate::run::{Report, now};
 use arc_swap::ArcSwapOption;
 use axon_api::Dashboard;
 use axon_core::caps::{self, Allow};
@@ -142,13 +142,19 @@ impl Dispatcher {
             return CommandOutput::ok(body.to_string());
         }
         if let Some(row) = commands::find(command.prefix()) {
-            let done = commands::run(row, command, &state);
+            let done = commands::run(row, command, &state, now());
             for (osd, message) in done.to_osds {
                 if self.reports.send(Report::ToOsd { osd, message }).await.is_err() {
                     return CommandOutput::failed(11, "the manager is stopping");
                 }
             }
-            return done.output;
+            return match done.to_mon {
+                None => done.output,
+                Some(command) => match cluster.command(Target::Mon, *command).await {
+                    Ok(output) => output,
+                    Err(why) => CommandOutput::failed(why.errno(), why.to_string()),
+                },
+            };
         }
         let Some(dashboard) = self.dashboard_soon().await else {
             return CommandOutput::failed(110, "the manager did not become active in time; try again");

@@ -23,7 +23,7 @@ impl Owner {
                 Vec::new()
             },
             modules: self.modules.infos(self.state.release),
-            metadata: self.about.metadata.clone(),
+            metadata: self.metadata.clone(),
             clients: Vec::new(),
             mgr_features: MGR_FEATURES.0,
         };

@@ -57,7 +57,7 @@ pub struct Owner {
     state: State,
     lifecycle: Lifecycle,
     timing: Timing,
-    about: About,
+    metadata: BTreeMap<String, String>,
     modules: Modules,
     sessions: BTreeMap<SessionId, Session>,
     /// Sessions of OSDs by number, to send them scrub and recovery requests.
@@ -86,12 +86,13 @@ impl Owner {
     /// A standby. `state` holds what is known before the first message: identity and fsid.
     #[must_use]
     pub fn new(cluster: Cluster, state: State, about: About, timing: Timing, modules: Modules) -> Self {
+        let state = State { local_options: Arc::new(about.options), ..state };
         Owner {
             cluster,
             lifecycle: Lifecycle::new(state.me.gid),
             state,
             timing,
-            about,
+            metadata: about.metadata,
             modules,
             sessions: BTreeMap::new(),
             osd_sessions: BTreeMap::new(),

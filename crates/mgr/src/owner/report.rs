@@ -15,9 +15,10 @@ impl Owner {
             return;
         }
         Arc::make_mut(&mut self.state.pg_map).settle(&mut self.pending, now);
+        self.state.pg_ready = true;
         self.dirty = true;
         let service_map = self.settle_service_map(now);
-        let options = self.health_options();
+        let options = self.state.health_options();
         let health_checks = self.health_checks(&options, now);
         let report = MMonMgrReport {
             health_checks,
@@ -27,12 +28,6 @@ impl Owner {
             digest: self.state.pg_map.digest(&*self.state.osd_map, now, options.mon_pg_stuck_threshold),
         };
         self.effects.push(Effect::ToMon(report.into()));
-    }
-
-    /// What this host's configuration says counts before what the monitors say.
-    fn health_options(&self) -> HealthOptions {
-        let (local, central) = (&self.about.options, &self.state.options);
-        HealthOptions::from_config(|name| local.get(name).or_else(|| central.get(name)).map(String::as_str))
     }
 
     /// The PG map's checks and those of what daemons report about themselves.

@@ -1,0 +1,341 @@
+//! `osd df` (`OSDUtilizationDumper` in `src/osd/OSDMap.cc`): how full each OSD is, flat or as the CRUSH tree, for all or for
+//! those below a CRUSH node, of a device class or of a pool.
+
+use super::request::{Ask, EINVAL, refuse};
+use super::{Done, Row};
+use crate::pg_map::PgMap;
+use crate::text::{Column, Table, bytes, lowprecision, weight};
+use axon_proto::crush::{TreeItem, TreeWalk};
+use axon_proto::osd_map::OSDMap;
+use serde::Serializer as _;
+use serde::ser::SerializeMap;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+pub(super) const ROWS: &[Row] = &[Row::read(
+    "osd df name=output_method,type=CephChoices,strings=plain|tree,req=false name=filter_by,type=CephChoices,strings=class|name,req=false name=filter,type=CephString,req=false",
+    "show OSD utilization",
+    "osd",
+    osd_df,
+)];
+
+fn osd_df(ask: &Ask<'_>) -> Done {
+    let filter = ask.text("filter").unwrap_or_default();
+    let tree = ask.text("output_method").as_deref() == Some("tree");
+    let Some(shown) = Shown::of(&ask.state.osd_map, &filter) else {
+        return refuse(EINVAL, format!("'{filter}' not a pool, crush node or device class name"));
+    };
+    let df = Df::of(&ask.state.osd_map, &ask.state.pg_map, &shown, tree);
+    // Upstream's text of JSON ends its line even when compact.
+    let mut done = ask.answer(|| df.json(), || df.text());
+    if ask.format() == super::request::Format::Json {
+        let mut text = done.output.outbl.to_vec();
+        text.push(b'\n');
+        done.output.outbl = text.into();
+    }
+    done
+}
+
+/// Which items the filter takes.
+#[derive(Default)]
+struct Shown<'a> {
+    /// Empty: all.
+    items: BTreeSet<i32>,
+    class: Option<&'a str>,
+}
+
+impl<'a> Shown<'a> {
+    /// `None` when the filter names nothing.
+    fn of(map: &OSDMap, filter: &'a str) -> Option<Self> {
+        let crush = &map.crush;
+        if filter.is_empty() {
+            return Some(Shown::default());
+        }
+        if let Some(item) = crush.item_id(filter) {
+            return Some(Shown { items: crush.subtree(item), class: None });
+        }
+        if crush.classes().any(|class| class == filter) {
+            return Some(Shown { class: Some(filter), ..Default::default() });
+        }
+        let rule = map.pool_by_name(filter).map(|(_, pool)| i32::from(pool.crush_rule))?;
+        let items = crush.takes_of(rule).into_iter().flat_map(|root| crush.subtree(root)).collect();
+        Some(Shown { items, class: None })
+    }
+
+    fn has(&self, map: &OSDMap, id: i32) -> bool {
+        let in_items = self.items.is_empty() || self.items.contains(&id);
+        let in_class = id < 0 || self.class.is_none_or(|class| map.crush.item_class(id) == Some(class));
+        in_items && in_class
+    }
+
+    fn is_all(&self) -> bool {
+        self.items.is_empty() && self.class.is_none()
+    }
+}
+
+/// Space in KiB: total, used, of that data, omap and meta, available.
+#[derive(Clone, Copy, Debug, Default)]
+struct Space([i64; 6]);
+
+impl Space {
+    fn add(&mut self, other: Space) {
+        for (to, from) in self.0.iter_mut().zip(other.0) {
+            *to += from;
+        }
+    }
+
+    fn percent_used(self) -> f64 {
+        let [kb, used, ..] = self.0;
+        if kb != 0 && used != 0 { 100.0 * used as f64 / kb as f64 } else { 0.0 }
+    }
+}
+
+/// One line.
+struct Line {
+    item: TreeItem,
+    /// -1 of a bucket.
+    reweight: f32,
+    space: Space,
+    util: f64,
+    var: f64,
+    pgs: i32,
+}
+
+struct Df<'a> {
+    osd_map: &'a OSDMap,
+    pg_map: &'a PgMap,
+    shown: &'a Shown<'a>,
+    tree: bool,
+    average: f64,
+    lines: Vec<Line>,
+    /// OSDs that the tree does not hold.
+    stray: Vec<Line>,
+    min_var: f64,
+    max_var: f64,
+    dev: f64,
+    osds: BTreeSet<i32>,
+}
+
+impl<'a> Df<'a> {
+    fn of(osd_map: &'a OSDMap, pg_map: &'a PgMap, shown: &'a Shown<'a>, tree: bool) -> Self {
+        let mut df = Df {
+            osd_map,
+            pg_map,
+            shown,
+            tree,
+            average: 0.0,
+            lines: Vec::new(),
+            stray: Vec::new(),
+            min_var: -1.0,
+            max_var: -1.0,
+            dev: 0.0,
+            osds: BTreeSet::new(),
+        };
+        df.average = df.average_utilization();
+        let walk =
+            TreeWalk { show_shadow: false, root: None, show_device: &|_| true, show_empty_buckets: true };
+        let items = osd_map.crush.tree(&walk);
+        let touched: BTreeSet<i32> = items.iter().map(|item| item.id).collect();
+        df.lines = items.into_iter().filter_map(|item| df.line(item)).collect();
+        let stray = osd_map.osds().filter(|osd| !touched.contains(osd));
+        df.stray = stray
+            .filter_map(|id| df.line(TreeItem { id, parent: 0, depth: 0, weight: 0, children: vec![] }))
+            .collect();
+        df.deviation();
+        df
+    }
+
+    fn average_utilization(&self) -> f64 {
+        let mut sum = Space::default();
+        let counted = self.osd_map.osds().filter(|osd| self.osd_map.is_in(*osd));
+        for osd in counted.filter(|osd| self.shown.has(self.osd_map, *osd)) {
+            sum.add(self.osd_space(osd).unwrap_or_default());
+        }
+        let [kb, used, ..] = sum.0;
+        if kb > 0 { 100.0 * used as f64 / kb as f64 } else { 0.0 }
+    }
+
+    fn osd_space(&self, osd: i32) -> Option<Space> {
+        let s = &self.pg_map.osd_stat.get(&osd)?.statfs;
+        Some(Space([
+            s.kb(),
+            s.kb_used_raw(),
+            s.kb_used_data(),
+            s.kb_used_omap(),
+            s.kb_used_meta(),
+            s.kb_avail(),
+        ]))
+    }
+
+    /// The space of an item into `sum`; false when an OSD below it has not reported, which ends the sum.
+    fn add_space(&self, id: i32, sum: &mut Space, depth: usize) -> bool {
+        const DEPTH_MAX: usize = 100;
+        if id >= 0 {
+            if self.osd_map.is_out(id) || !self.shown.has(self.osd_map, id) {
+                return true;
+            }
+            let space = self.osd_space(id);
+            sum.add(space.unwrap_or_default());
+            return space.is_some();
+        }
+        let items = self.osd_map.crush.bucket(id).map(|bucket| bucket.items.as_slice()).unwrap_or_default();
+        depth < DEPTH_MAX && items.iter().rev().all(|item| self.add_space(*item, sum, depth + 1))
+    }
+
+    fn line(&mut self, item: TreeItem) -> Option<Line> {
+        let is_bucket = item.id < 0;
+        if !self.tree && (is_bucket || self.osds.contains(&item.id)) || !self.shown.has(self.osd_map, item.id)
+        {
+            return None;
+        }
+        if !is_bucket {
+            self.osds.insert(item.id);
+        }
+        let mut space = Space::default();
+        let complete = self.add_space(item.id, &mut space, 0);
+        let util = if complete { space.percent_used() } else { 0.0 };
+        Some(Line {
+            reweight: if is_bucket { -1.0 } else { self.osd_map.weightf(item.id) },
+            util,
+            var: if self.average == 0.0 { 1.0 } else { util / self.average },
+            pgs: if is_bucket { 0 } else { self.pg_map.num_pg_on(item.id) },
+            space,
+            item,
+        })
+    }
+
+    fn deviation(&mut self) {
+        let (mut sum, mut weights) = (0.0, 0.0);
+        let lines = self.lines.iter().chain(&self.stray);
+        for line in lines.filter(|line| line.item.id >= 0 && line.reweight > 0.0) {
+            self.min_var = if self.min_var < 0.0 { line.var } else { self.min_var.min(line.var) };
+            self.max_var = self.max_var.max(line.var);
+            let weight = f64::from(line.reweight);
+            sum += weight * (line.util - self.average).powi(2);
+            weights += weight;
+        }
+        self.dev = if weights > 0.0 { (sum / weights).sqrt() } else { 0.0 };
+    }
+
+    fn sum(&self) -> axon_proto::pg::OsdStat {
+        let none = BTreeSet::new();
+        self.pg_map.osd_sum_of(if self.shown.is_all() { &none } else { &self.osds })
+    }
+
+    fn status(&self, osd: i32) -> &'static str {
+        if self.osd_map.is_up(osd) {
+            "up"
+        } else if self.osd_map.is_destroyed(osd) {
+            "destroyed"
+        } else {
+            "down"
+        }
+    }
+
+    fn json(&self) -> Value {
+        let s = self.sum().statfs;
+        json!({
+            "nodes": self.lines.iter().map(|line| self.line_json(line)).collect::<Vec<_>>(),
+            "stray": self.stray.iter().map(|line| self.line_json(line)).collect::<Vec<_>>(),
+            "summary": {
+                "total_kb": s.kb(),
+                "total_kb_used": s.kb_used_raw(),
+                "total_kb_used_data": s.kb_used_data(),
+                "total_kb_used_omap": s.kb_used_omap(),
+                "total_kb_used_meta": s.kb_used_meta(),
+                "total_kb_avail": s.kb_avail(),
+                "average_utilization": self.average,
+                "min_var": self.min_var,
+                "max_var": self.max_var,
+                "dev": self.dev,
+            },
+        })
+    }
+
+    fn line_json(&self, line: &Line) -> Value {
+        let pool_name = |id: i64| self.osd_map.pool_name.get(&id).cloned();
+        let mut out = match item_fields(self.osd_map, &line.item, &pool_name) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        };
+        let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
+        put("reweight", f64::from(line.reweight).into());
+        let keys = ["kb", "kb_used", "kb_used_data", "kb_used_omap", "kb_used_meta", "kb_avail"];
+        for (key, kb) in keys.into_iter().zip(line.space.0) {
+            put(key, kb.into());
+        }
+        put("utilization", line.util.into());
+        put("var", line.var.into());
+        put("pgs", line.pgs.into());
+        if line.item.id >= 0 {
+            put("status", self.status(line.item.id).into());
+        } else {
+            put("children", json!(line.item.children));
+        }
+        out.into()
+    }
+
+    fn text(&self) -> String {
+        let names = [
+            "ID", "CLASS", "WEIGHT", "REWEIGHT", "SIZE", "RAW USE", "DATA", "OMAP", "META", "AVAIL", "%USE",
+            "VAR", "PGS", "STATUS",
+        ];
+        let mut columns: Vec<Column> = names.map(Column::number).into();
+        if self.tree {
+            columns.push(Column::left("TYPE NAME"));
+        }
+        let mut table = Table::new(columns);
+        for line in self.lines.iter().chain(&self.stray) {
+            table.row(self.cells(line));
+        }
+        let s = self.sum().statfs;
+        let space = [s.total, s.used_raw(), s.allocated, s.omap_allocated, s.internal_metadata, s.available];
+        let blank = [String::new(), String::new(), String::new(), "TOTAL".to_owned()];
+        let average = [lowprecision(self.average as f32)];
+        table.row(blank.into_iter().chain(space.map(bytes)).chain(average));
+        format!(
+            "{table}MIN/MAX VAR: {}/{}  STDDEV: {}\n",
+            lowprecision(self.min_var as f32),
+            lowprecision(self.max_var as f32),
+            lowprecision(self.dev as f32)
+        )
+    }
+
+    fn cells(&self, line: &Line) -> Vec<String> {
+        const ONE: f32 = 65_536.0;
+        let (item, crush) = (&line.item, &self.osd_map.crush);
+        let mut cells = vec![
+            item.id.to_string(),
+            crush.item_class(item.id).unwrap_or_default().to_owned(),
+            weight(item.weight as f32 / ONE),
+            weight(line.reweight),
+        ];
+        cells.extend(line.space.0.map(|kb| bytes(kb << 10)));
+        cells.extend([lowprecision(line.util as f32), lowprecision(line.var as f32)]);
+        if item.id < 0 {
+            cells.extend(["-".to_owned(), String::new()]);
+        } else {
+            cells.extend([line.pgs.to_string(), self.status(item.id).to_owned()]);
+        }
+        if self.tree {
+            let name = if item.id >= 0 {
+                format!("osd.{}", item.id)
+            } else {
+                let kind = crush.type_name(crush.item_type(item.id)).unwrap_or_default();
+                format!("{kind} {}", crush.item_name(item.id).unwrap_or_default())
+            };
+            cells.push(format!("{}{name}", "    ".repeat(item.depth)));
+        }
+        cells
+    }
+}
+
+fn item_fields(
+    map: &OSDMap,
+    item: &TreeItem,
+    pool_name: &dyn Fn(i64) -> Option<String>,
+) -> Result<Value, serde_json::Error> {
+    let mut fields = serde_json::value::Serializer.serialize_map(None)?;
+    map.crush.tree_item_fields(item, pool_name, &mut fields)?;
+    fields.end()
+}

@@ -1,0 +1,138 @@
+//! One command as its handler sees it, with the arguments as upstream's `cmd_getval` reads them, and the forms of answers.
+
+use super::Done;
+use crate::command::{Command, CommandOutput};
+use crate::state::State;
+use axon_proto::UTime;
+use serde::Serialize;
+use serde_json::ser::PrettyFormatter;
+use serde_json::{Map, Value};
+
+pub const ENOENT: i32 = 2;
+pub const EAGAIN: i32 = 11;
+pub const EBUSY: i32 = 16;
+pub const EINVAL: i32 = 22;
+
+/// What a handler gets.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    pub command: &'a Command,
+    pub state: &'a State,
+    pub now: UTime,
+}
+
+/// How the caller wants the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Plain,
+    Json,
+    JsonPretty,
+}
+
+impl Ask<'_> {
+    /// The format asked for; one that this manager does not print (`xml`, `yaml`) counts as JSON.
+    pub fn format(&self) -> Format {
+        match self.command.args.get("format").and_then(Value::as_str) {
+            None | Some("" | "plain") => Format::Plain,
+            Some("json-pretty") => Format::JsonPretty,
+            Some(_) => Format::Json,
+        }
+    }
+
+    /// A text; a number counts as its digits.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.command.args.get(name).and_then(text_of)
+    }
+
+    /// A list of texts; one text counts as a list of one.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        match self.command.args.get(name) {
+            Some(Value::Array(list)) => list.iter().filter_map(text_of).collect(),
+            Some(one) => text_of(one).into_iter().collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// A number, also as text, and of an OSD also as `osd.N`.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        match self.command.args.get(name)? {
+            Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|f| f as i64)),
+            Value::String(text) => text.trim_start_matches("osd.").parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// A switch; `--yes` and older callers' `"true"` both count.
+    pub fn switch(&self, name: &str) -> bool {
+        match self.command.args.get(name) {
+            Some(Value::Bool(set)) => *set,
+            Some(Value::String(text)) => matches!(text.as_str(), "true" | "1") || text.starts_with("--"),
+            _ => false,
+        }
+    }
+
+    /// JSON in the caller's form, plain text as `text` makes it.
+    pub fn answer(&self, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) -> Done {
+        match self.format() {
+            Format::Plain => CommandOutput::ok(text()).into(),
+            format => CommandOutput::ok(json_text(&json(), format)).into(),
+        }
+    }
+
+    /// Like [`Ask::answer`], in the object with `pg_ready` that upstream puts around what comes from the PG map.
+    pub fn pg_answer(
+        &self,
+        json: impl FnOnce() -> Map<String, Value>,
+        text: impl FnOnce() -> String,
+    ) -> Done {
+        let ready = self.state.pg_ready;
+        self.answer(
+            || {
+                let mut body = Map::new();
+                body.insert("pg_ready".to_owned(), ready.into());
+                body.extend(json());
+                body.into()
+            },
+            text,
+        )
+    }
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// JSON as upstream's formatter lays it out: compact, or indented by four with a newline at the end.
+#[must_use]
+pub fn json_text(value: &Value, format: Format) -> String {
+    if format != Format::JsonPretty {
+        return value.to_string();
+    }
+    let mut out = Vec::new();
+    let mut to = serde_json::Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
+    if value.serialize(&mut to).is_err() {
+        return value.to_string();
+    }
+    out.push(b'\n');
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A refusal; `errno` positive.
+pub fn refuse(errno: i32, why: impl Into<String>) -> Done {
+    CommandOutput::failed(errno, why).into()
+}
+
+/// Success with a status text and no data.
+pub fn told(outs: impl Into<String>) -> Done {
+    CommandOutput { retval: 0, outs: outs.into(), ..CommandOutput::default() }.into()
+}
+
+/// An OSD's id: `3` or `osd.3`, at most 65535.
+pub fn osd_id(text: &str) -> Option<i32> {
+    let digits = text.strip_prefix("osd.").unwrap_or(text);
+    digits.parse::<u16>().ok().map(i32::from)
+}
