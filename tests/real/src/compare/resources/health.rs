@@ -47,6 +47,12 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         on: "GET /api/health/*",
+        at: "body.osd_map.new_*_snaps",
+        may: May::Move,
+        why: "of one epoch only, and a failover makes another",
+    },
+    Rule {
+        on: "GET /api/health/*",
         at: "body.osd_map.blocklist",
         may: May::Move,
         why: "a failover blocklists the manager before",
