@@ -9,6 +9,7 @@ use crate::compare::axon_answers_as_the_stock_dashboard;
 mod axon;
 mod failover;
 mod launcher;
+mod mds;
 
 pub struct Scenario {
     /// A sentence with underscores: what holds.
@@ -23,6 +24,7 @@ pub const ALL: &[Scenario] = &[
     row("a_killed_osd_is_noticed_and_comes_back", everywhere, launcher::killed_osd_comes_back),
     row("axon_answers_as_the_stock_dashboard", with_stock_modules, axon_answers_as_the_stock_dashboard),
     row("axon_alone_brings_the_cluster_to_health", everywhere, axon::alone_is_well),
+    row("an_mds_that_dies_and_comes_back_is_followed", everywhere, mds::comes_back),
     row("managers_take_over_from_each_other_both_ways", everywhere, failover::both_ways),
 ];
 
