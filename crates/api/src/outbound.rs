@@ -55,6 +55,11 @@ pub enum OutboundError {
     Connect { server: String, why: std::io::Error },
     #[error("TLS with {server} failed: {why}")]
     Tls { server: String, why: std::io::Error },
+    #[error(
+        "{server} shows a certificate that this host does not trust ({why}): make the host trust its issuer, or switch \
+         verification off in the settings"
+    )]
+    Untrusted { server: String, why: rustls::CertificateError },
     #[error("no CA certificates of this host can be read: {0}")]
     NoRoots(String),
     #[error("{server} did not answer within {secs} s")]
@@ -171,12 +176,30 @@ async fn once(ask: &Ask<'_>, place: &Place, login: Option<&(String, String)>) ->
     if !place.tls {
         return exchange(socket, request, server).await;
     }
-    let failed = |why| OutboundError::Tls { server: server.clone(), why };
+    let failed = |why| tls_error(server.clone(), why);
     let name = ServerName::try_from(place.host.clone());
     let name = name.map_err(|e| failed(std::io::Error::new(std::io::ErrorKind::InvalidInput, e)))?;
     let connector = tokio_rustls::TlsConnector::from(client_config(ask.verify)?);
     let stream = connector.connect(name, socket).await.map_err(failed)?;
     exchange(stream, request, server).await
+}
+
+fn tls_error(server: String, why: std::io::Error) -> OutboundError {
+    match why.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(why)) => OutboundError::Untrusted { server, why: why.clone() },
+        _ => OutboundError::Tls { server, why },
+    }
+}
+
+/// An error with what caused it: hyper's own words name no cause.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 fn request(
@@ -220,9 +243,9 @@ where
     let broken = |why: String| OutboundError::Broken { server: server.clone(), why };
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(|e| broken(e.to_string()))?;
+        .map_err(|e| broken(with_causes(&e)))?;
     let exchange = async {
-        let response = sender.send_request(request).await.map_err(|e| broken(e.to_string()))?;
+        let response = sender.send_request(request).await.map_err(|e| broken(with_causes(&e)))?;
         let status = response.status();
         let location = response.headers().get(LOCATION).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
@@ -435,6 +458,6 @@ pub(crate) mod tests {
         let trusting = send(Ask { verify: false, ..get(&url) }).await.unwrap();
         assert_eq!((trusting.status, trusting.body), (StatusCode::OK, Bytes::from("hello")));
         let error = send(get(&url)).await.unwrap_err();
-        assert!(matches!(error, OutboundError::Tls { .. } | OutboundError::NoRoots(_)), "{error}");
+        assert!(matches!(error, OutboundError::Untrusted { .. } | OutboundError::NoRoots(_)), "{error}");
     }
 }

@@ -201,3 +201,59 @@ impl Owner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{About, Effect, Owner, Timing};
+    use crate::modules::Modules;
+    use axon_core::daemons::DaemonKey;
+    use axon_core::{Cluster, Command, CommandError, CommandOutput, CommandSink, State, Target};
+    use axon_proto::mgr_map::{MgrMap, StandbyInfo};
+    use axon_proto::msgs::mgr_map::MMgrMap;
+    use axon_proto::{Message, UTime};
+    use futures::future::BoxFuture;
+    use std::sync::Arc;
+
+    struct Nobody;
+
+    impl CommandSink for Nobody {
+        fn command(&self, target: Target, _: Command) -> BoxFuture<'_, Result<CommandOutput, CommandError>> {
+            Box::pin(async move { Err(CommandError::Lost { target: target.to_string() }) })
+        }
+    }
+
+    /// The managers whose metadata is asked for once the map makes this one (gid 7) active.
+    fn asked(owner: &mut Owner, standbys: &[&str]) -> Vec<String> {
+        let standby =
+            |(gid, name): (u64, &&str)| (gid, StandbyInfo { name: (*name).to_owned(), ..Default::default() });
+        let map = MgrMap {
+            active_gid: 7,
+            active_name: "x".to_owned(),
+            standbys: (100..).zip(standbys).map(standby).collect(),
+            ..Default::default()
+        };
+        owner.handle_mon_message(Message::from(MMgrMap { map }), UTime { sec: 9, nsec: 0 });
+        let fetched = owner.take_effects().into_iter().filter_map(|effect| match effect {
+            Effect::FetchMetadata { key, command, .. } if key.kind == "mgr" => {
+                Some(format!("{} {}", command.prefix(), command.args["who"].as_str().unwrap_or("")))
+            }
+            _ => None,
+        });
+        fetched.collect()
+    }
+
+    #[test]
+    fn managers_are_daemons_of_their_hosts_while_the_map_has_them() {
+        let mut state = State::default();
+        Arc::make_mut(&mut state.me).gid = 7;
+        let cluster = Cluster::new(state.clone(), Arc::new(Nobody));
+        let mut owner = Owner::new(cluster, state, About::default(), Timing::default(), Modules::default());
+        assert_eq!(asked(&mut owner, &["y"]), ["mgr metadata x", "mgr metadata y"]);
+        let key = DaemonKey::new("mgr", "y");
+        owner.handle_metadata(&key, Some(&serde_json::json!({"name": "y", "hostname": "h"})), None);
+        assert!(owner.state.daemons.daemon(&key).is_some());
+        assert_eq!(asked(&mut owner, &["y", "z"]), ["mgr metadata z"]);
+        asked(&mut owner, &["z"]);
+        assert!(owner.state.daemons.daemon(&key).is_none());
+    }
+}
