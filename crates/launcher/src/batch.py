@@ -20,6 +20,11 @@ def mon(cluster, cmd, inbuf=b""):
     return {"ret": ret, "out": out.decode("utf-8", "replace"), "err": err}
 
 
+def mgr(cluster, cmd):
+    ret, out, err = cluster.mgr_command(json.dumps(cmd), b"")
+    return {"ret": ret, "out": out.decode("utf-8", "replace"), "err": err}
+
+
 def put(cluster, op):
     with cluster.open_ioctx(op["pool"]) as ioctx:
         data = (op["object"].encode() * (op["size"] // len(op["object"]) + 1))[: op["size"]]
@@ -70,6 +75,7 @@ def empty_osds(cluster, op):
 
 KINDS = {
     "mon": lambda cluster, op: mon(cluster, op["cmd"], op["input"].encode()),
+    "mgr": lambda cluster, op: mgr(cluster, op["cmd"]),
     "put": put,
     "rbd_image": rbd_image,
     "empty_osds": empty_osds,

@@ -18,6 +18,8 @@ use crate::Cluster;
 pub enum Op {
     /// A monitor command as its JSON object, with input bytes.
     Mon { cmd: Value, input: String },
+    /// A command for the active manager.
+    Mgr { cmd: Value },
     /// `count` objects of `size` bytes in a pool.
     Put { pool: String, object: String, count: u32, size: u32 },
     /// Initialises a pool for RBD and makes one image of `size` bytes.
@@ -86,7 +88,7 @@ impl Cluster {
 /// Names an operation in an error without its input, which may be a key.
 fn describe(op: &Op) -> String {
     match op {
-        Op::Mon { cmd, .. } => {
+        Op::Mon { cmd, .. } | Op::Mgr { cmd } => {
             format!("command {}", cmd.get("prefix").and_then(Value::as_str).unwrap_or("?"))
         }
         Op::Put { pool, .. } => format!("writing objects to pool {pool}"),

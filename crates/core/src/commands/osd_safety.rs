@@ -42,13 +42,22 @@ fn ids(ask: &Ask<'_>) -> Result<BTreeSet<i32>, Done> {
     if matches!(names.first().map(String::as_str), Some("any" | "all" | "*")) {
         return Ok(ask.state.osd_map.osds().collect());
     }
-    let parse =
-        |name: &String| osd_id(name).ok_or_else(|| refuse(EINVAL, format!("invalid osd id '{name}'")));
+    let parse = |name: &String| osd_id(name).ok_or_else(|| refuse(EINVAL, not_an_osd(name)));
     let osds = names.iter().map(parse).collect::<Result<BTreeSet<_>, _>>()?;
     if osds.is_empty() {
         return Err(refuse(EINVAL, "must specify one or more OSDs"));
     }
     Ok(osds)
+}
+
+/// Upstream puts what its number parser says before its own words.
+fn not_an_osd(name: &str) -> String {
+    let digits = name.strip_prefix("osd.").unwrap_or(name);
+    let parser = match digits.parse::<i64>() {
+        Err(_) => format!("Expected option value to be integer, got '{digits}'"),
+        Ok(_) => String::new(),
+    };
+    format!("{parser}invalid osd id '{name}'")
 }
 
 fn listed(osds: &BTreeSet<i32>) -> String {

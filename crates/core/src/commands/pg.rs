@@ -38,7 +38,7 @@ pub(super) const ROWS: &[Row] = &[
             let name = ask.text("poolstr").unwrap_or_default();
             match ask.state.osd_map.pool_id(&name) {
                 Some(pool) => list(ask, PgFilter { pool: Some(pool), ..Default::default() }),
-                None => refuse(ENOENT, format!("pool {name} does not exist")),
+                None => ask.pg_refuse(ENOENT, format!("pool {name} does not exist")),
             }
         },
     ),
@@ -180,10 +180,10 @@ fn asked(ask: &Ask<'_>) -> PgFilter {
 fn list(ask: &Ask<'_>, mut filter: PgFilter) -> Done {
     let (map, osd_map) = (&ask.state.pg_map, &ask.state.osd_map);
     if let Some(pool) = filter.pool.filter(|pool| osd_map.pool(*pool).is_none()) {
-        return refuse(ENOENT, format!("pool {pool} does not exist"));
+        return ask.pg_refuse(ENOENT, format!("pool {pool} does not exist"));
     }
     if let Some(osd) = filter.osd.filter(|osd| !osd_map.is_up(*osd)) {
-        return refuse(EAGAIN, format!("osd {osd} is not up"));
+        return ask.pg_refuse(EAGAIN, format!("osd {osd} is not up"));
     }
     let names = ask.texts("states");
     if !names.is_empty() && !names.iter().any(|name| name == "all") {
@@ -191,7 +191,7 @@ fn list(ask: &Ask<'_>, mut filter: PgFilter) -> Done {
         for name in &names {
             let Some(state) = PgState::from_name(name) else {
                 let choices = PgState(0xffff_ffff);
-                return refuse(
+                return ask.pg_refuse(
                     EINVAL,
                     format!("'{name}' is not a valid pg state, available choices: {choices}"),
                 );

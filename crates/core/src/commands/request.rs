@@ -98,6 +98,16 @@ impl Ask<'_> {
     }
 }
 
+impl Ask<'_> {
+    /// A refusal by what answers with [`Ask::pg_answer`]: in JSON the object has been begun by then, and is sent.
+    pub fn pg_refuse(&self, errno: i32, why: impl Into<String>) -> Done {
+        let mut done = self.pg_answer(Map::new, String::new);
+        done.output.retval = -errno;
+        done.output.outs = why.into();
+        done
+    }
+}
+
 fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -5,7 +5,7 @@
 //! allowed by a rule fails the scenario; a rule that allows a difference of behaviour names `docs/differences.md`'s reason.
 
 mod ask;
-mod diff;
+pub mod diff;
 mod resources;
 mod rules;
 

@@ -7,6 +7,7 @@ use crate::Bench;
 use crate::compare::axon_answers_as_the_stock_dashboard;
 
 mod axon;
+mod commands;
 mod failover;
 mod launcher;
 mod mds;
@@ -25,6 +26,7 @@ pub const ALL: &[Scenario] = &[
     row("axon_answers_as_the_stock_dashboard", with_stock_modules, axon_answers_as_the_stock_dashboard),
     row("axon_alone_brings_the_cluster_to_health", everywhere, axon::alone_is_well),
     row("an_mds_that_dies_and_comes_back_is_followed", everywhere, mds::comes_back),
+    row("axon_runs_the_managers_commands_as_upstream", everywhere, commands::as_upstream),
     row("managers_take_over_from_each_other_both_ways", everywhere, failover::both_ways),
 ];
 

@@ -1,0 +1,356 @@
+//! The manager's own commands: the same to upstream's manager and to Axon on one cluster, in every format, compared.
+//!
+//! JSON is compared field by field, other text by its shape: numbers count as equal, runs of blanks as one.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use axon_launcher::{Kind, Op, Release, Reply};
+use serde_json::{Map, Value, json};
+
+use crate::Bench;
+use crate::compare::diff::{Difference, differences};
+use crate::compare::{May, Rule};
+
+/// Prefix, then `key=value`; a value that reads as JSON is JSON.
+const READ: &[&str] = &[
+    "pg stat",
+    "pg dump",
+    "pg dump dumpcontents=[\"summary\"]",
+    "pg dump dumpcontents=[\"sum\"]",
+    "pg dump dumpcontents=[\"pools\"]",
+    "pg dump dumpcontents=[\"osds\"]",
+    "pg dump dumpcontents=[\"pgs\"]",
+    "pg dump dumpcontents=[\"pgs_brief\"]",
+    "pg dump dumpcontents=[\"pools\",\"osds\"]",
+    "pg dump_json",
+    "pg dump_pools_json",
+    "pg ls",
+    "pg ls states=[\"active\",\"clean\"]",
+    "pg ls states=[\"wrong\"]",
+    "pg ls pool=99",
+    "pg ls-by-pool poolstr=rep",
+    "pg ls-by-pool poolstr=nope",
+    "pg ls-by-primary osd=0",
+    "pg ls-by-osd osd=1",
+    "pg ls-by-osd osd=77",
+    "pg dump_stuck",
+    "pg dump_stuck stuckops=[\"inactive\",\"stale\"] threshold=10",
+    "pg debug debugop=unfound_objects_exist",
+    "pg debug debugop=degraded_pgs_exist",
+    "osd df",
+    "osd df output_method=tree",
+    "osd df output_method=tree filter_by=class filter=hdd",
+    "osd df output_method=tree filter_by=name filter=rep",
+    "osd df filter_by=name filter=nope",
+    "osd perf",
+    "osd blocked-by",
+    "osd pool stats",
+    "osd pool stats pool_name=rep",
+    "osd pool stats pool_name=nope",
+    "osd safe-to-destroy ids=[\"0\"]",
+    "osd safe-to-destroy ids=[\"all\"]",
+    "osd safe-to-destroy ids=[\"17\"]",
+    "osd safe-to-destroy ids=[\"x\"]",
+    "osd ok-to-stop ids=[\"0\"]",
+    "osd ok-to-stop ids=[\"0\",\"1\",\"2\"]",
+    "osd ok-to-stop ids=[\"0\"] max=3",
+    "osd destroy id=0",
+    "osd purge id=1",
+    "osd purge id=77",
+    "service dump",
+    "service status",
+    "config show who=osd.0",
+    "config show who=osd.0 key=osd_max_scrubs",
+    "config show who=osd.0 key=fsid",
+    "config show who=osd.0 key=nope",
+    "config show who=osd.99",
+    "config show who=nonsense",
+    "config show-with-defaults who=osd.0",
+    "device ls",
+    "device info devid=nope",
+    "device ls-by-daemon who=osd.0",
+    "device ls-by-daemon who=osd.99",
+    "device ls-by-host host=nope",
+];
+
+/// Commands that change something, harmlessly and again.
+const WRITE: &[&str] = &[
+    "pg scrub pgid=\"1.99\"",
+    "pg scrub pgid=nonsense",
+    "pg scrub pgid=\"2.0\"",
+    "pg deep-scrub pgid=\"2.0\"",
+    "pg repair pgid=\"2.0\"",
+    "pg force-recovery pgid=[\"2.0\"]",
+    "pg force-backfill pgid=[\"2.0\"]",
+    "pg cancel-force-recovery pgid=[\"2.0\"]",
+    "pg cancel-force-backfill pgid=[\"2.0\"]",
+    "pg force-recovery pgid=[\"99.0\"]",
+    "osd pool force-recovery who=[\"rep\"]",
+    "osd pool force-backfill who=[\"nope\"]",
+    "osd pool cancel-force-recovery who=[\"rep\"]",
+    "osd pool cancel-force-backfill who=[\"rep\"]",
+    "osd scrub who=\"0\"",
+    "osd deep-scrub who=\"0\"",
+    "osd repair who=\"0\"",
+    "osd scrub who=\"99\"",
+    "osd scrub who=all",
+    "osd pool scrub who=[\"rep\"]",
+    "osd pool deep-scrub who=[\"rep\"]",
+    "osd pool repair who=[\"nope\"]",
+];
+
+/// What moves by itself, by the last part of its name.
+const MOVING: &[&str] = &[
+    "stamp",
+    "version",
+    "reported_seq",
+    "reported_epoch",
+    "last_fresh",
+    "last_change",
+    "last_active",
+    "last_peered",
+    "last_clean",
+    "last_became_active",
+    "last_became_peered",
+    "last_unstale",
+    "last_undegraded",
+    "last_fullsized",
+    "last_epoch_clean",
+    "last_scrub_stamp",
+    "last_deep_scrub_stamp",
+    "last_clean_scrub_stamp",
+    "last_beacon",
+    "seq",
+    "kb_used",
+    "kb_used_data",
+    "kb_used_meta",
+    "kb_avail",
+    "allocated",
+    "available",
+    "internal_metadata",
+    "kb_used_omap",
+    "omap_allocated",
+    "total_kb_used",
+    "total_kb_used_data",
+    "total_kb_used_meta",
+    "total_kb_avail",
+    "average_utilization",
+    "utilization",
+    "var",
+    "dev",
+    "min_var",
+    "max_var",
+    "commit_latency_ms",
+    "apply_latency_ms",
+    "commit_latency_ns",
+    "apply_latency_ns",
+    "stamp_delta",
+    "last_osdmap_epoch",
+    "last_pg_scan",
+    "log_size",
+    "ondisk_log_size",
+    "log_dups_size",
+    "scrub_schedule",
+    "scrub_duration",
+    "objects_scrubbed",
+    "objects_trimmed",
+    "snaptrim_duration",
+    "last_scrub_duration",
+    "status_stamp",
+    "last_scrub",
+    "last_deep_scrub",
+    "total_kb_used_omap",
+    "modified",
+    "epoch",
+    "avg_util",
+    "overload_util",
+    "overload_threshold",
+    "num_scrub",
+    "pg_summary",
+    // The file system's journal.
+    "num_bytes",
+    "num_write",
+    "num_write_kb",
+    "num_read",
+    "num_read_kb",
+    "data_stored",
+    "total_avail_bytes",
+    "total_used_bytes",
+    "total_used_raw_bytes",
+    "num_omap_bytes",
+    "num_omap_keys",
+    "pg_stats_delta",
+    "client_io_rate",
+];
+
+pub fn as_upstream(bench: &mut Bench) -> Result<()> {
+    bench.only(Kind::Ceph)?;
+    for flag in ["noscrub", "nodeep-scrub"] {
+        bench.cluster.mon_command(json!({"prefix": "osd set", "key": flag}))?;
+    }
+    bench.cluster.wait_well(ALLOWED, Duration::from_secs(120))?;
+    let asks = asks();
+    let upstream = ask(bench, &asks)?;
+    bench.only(Kind::Axon)?;
+    bench.cluster.wait_well(ALLOWED, Duration::from_secs(120))?;
+    let axon = ask(bench, &asks)?;
+    let mut differ = 0;
+    for (command, (upstream, axon)) in asks.iter().zip(upstream.iter().zip(&axon)) {
+        let found = compare(bench.release(), command, upstream, axon);
+        if found.is_empty() {
+            continue;
+        }
+        differ += 1;
+        println!("  {}", Value::Object(command.clone()));
+        for d in found.iter().take(6) {
+            println!("    {}\n      upstream {}\n      axon     {}", d.at, shown(&d.stock), shown(&d.axon));
+        }
+        if found.len() > 6 {
+            println!("    and {} more", found.len() - 6);
+        }
+    }
+    for flag in ["noscrub", "nodeep-scrub"] {
+        bench.cluster.mon_command(json!({"prefix": "osd unset", "key": flag}))?;
+    }
+    println!("  {} commands", asks.len());
+    ensure!(differ == 0, "{differ} of {} commands are answered otherwise than by upstream", asks.len());
+    Ok(())
+}
+
+const ALLOWED: &[&str] = &["MGR_MODULE_DEPENDENCY", "OSDMAP_FLAGS"];
+
+fn asks() -> Vec<Map<String, Value>> {
+    let formats = [None, Some("json"), Some("json-pretty")];
+    let read = READ.iter().flat_map(|line| formats.map(|format| command(line, format)));
+    read.chain(WRITE.iter().map(|line| command(line, None))).collect()
+}
+
+fn command(line: &str, format: Option<&str>) -> Map<String, Value> {
+    let mut out = Map::new();
+    let mut prefix = Vec::new();
+    for word in line.split(' ') {
+        match word.split_once('=') {
+            None => prefix.push(word),
+            Some((key, value)) => {
+                let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+                out.insert(key.to_owned(), value);
+            }
+        }
+    }
+    out.insert("prefix".to_owned(), prefix.join(" ").into());
+    out.extend(format.map(|f| ("format".to_owned(), f.into())));
+    out
+}
+
+fn ask(bench: &Bench, asks: &[Map<String, Value>]) -> Result<Vec<Reply>> {
+    // Upstream's manager knows rates and latencies once every OSD has reported twice.
+    std::thread::sleep(Duration::from_secs(12));
+    let ops: Vec<Op> = asks.iter().map(|cmd| Op::Mgr { cmd: Value::Object(cmd.clone()) }).collect();
+    bench.cluster.batch(&ops, 30)
+}
+
+fn compare(
+    release: Release,
+    command: &Map<String, Value>,
+    upstream: &Reply,
+    axon: &Reply,
+) -> Vec<Difference> {
+    let comparable = |reply: &Reply| {
+        let out = match reply.json().ok() {
+            Some(value) => value,
+            None => Value::from(shape(&reply.out)),
+        };
+        json!({"ret": reply.ret, "err": shape(&reply.err), "out": without_moving(out)})
+    };
+    let prefix = command.get("prefix").and_then(Value::as_str).unwrap_or_default();
+    differences(&format!("{release} {prefix}"), &comparable(upstream), &comparable(axon), RULES)
+}
+
+/// Upstream lists these in the order of a hash table.
+const RULES: &[Rule] = &[
+    Rule {
+        on: "**",
+        at: "**.network_ping_times",
+        may: May::Differ,
+        why: "OSDs send them only now and then; a manager that has run for longer has more",
+    },
+    Rule { on: "tentacle osd ok-to-stop", at: "out**", may: May::Differ, why: "docs/differences.md" },
+    Rule { on: "**", at: "**.pg_stats", may: May::Reorder, why: "hash order" },
+    Rule { on: "**", at: "**.pool_stats", may: May::Reorder, why: "hash order" },
+    Rule { on: "**", at: "**.osd_stats", may: May::Reorder, why: "hash order" },
+    Rule { on: "**", at: "**.osd_perf_infos", may: May::Reorder, why: "hash order" },
+    Rule {
+        on: "* pg debug",
+        at: "out",
+        may: May::Differ,
+        why: "upstream's JSON is preceded by text: docs/differences.md",
+    },
+];
+
+/// Volatile values become their type's zero.
+fn without_moving(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let still = |(key, value): (String, Value)| {
+                let moves = MOVING.contains(&key.as_str());
+                let value = match value {
+                    Value::Number(_) if moves => Value::from(0),
+                    Value::String(_) if moves => Value::from(""),
+                    _ if moves => Value::Null,
+                    other => without_moving(other),
+                };
+                (key, value)
+            };
+            Value::Object(fields.into_iter().map(still).collect())
+        }
+        Value::Array(items) => items.into_iter().map(without_moving).collect(),
+        other => other,
+    }
+}
+
+/// Text without its numbers and column widths.
+fn shape(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        // Whether a scrub is due and whether somebody writes just now.
+        let line = ["periodic scrub", "queued for", "no scrub is"]
+            .iter()
+            .find_map(|s| line.split_once(s))
+            .map_or(line, |(l, _)| l);
+        let line = line.split_once(" avail; ").map_or(line, |(l, _)| l).trim_end_matches(" avail");
+        let line = if line.trim_start().starts_with("client io") { "nothing is going on" } else { line };
+        let words = line.split_whitespace().map(|word| {
+            let masked: String = word.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect();
+            let mut short = String::new();
+            for c in masked.chars() {
+                if !(c == '#' && short.ends_with(['#'])) {
+                    short.push(c);
+                }
+            }
+            short.replace("#.#", "#")
+        });
+        out.push_str(&words.collect::<Vec<_>>().join(" "));
+        out.push('\n');
+    }
+    out
+}
+
+fn shown(value: &Option<Value>) -> String {
+    let text = value.as_ref().map_or_else(|| "(absent)".to_owned(), ToString::to_string);
+    match text.char_indices().nth(300) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_compared_without_its_numbers() {
+        assert_eq!(shape("ID  SIZE\n 0  12.5 GiB\n"), shape("ID SIZE\n10 1.25 GiB"));
+        assert_ne!(shape("a 1"), shape("b 1"));
+    }
+}
