@@ -7,6 +7,7 @@ use crate::http::epoch_cache::Epochs;
 use arc_swap::ArcSwapOption;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// JSON text that is ready to be put into an answer.
@@ -16,6 +17,33 @@ pub type Json = Arc<RawValue>;
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Json {
     // Map keys are strings and numbers are finite in every part; a `null` would show otherwise.
     to_raw_value(value).map_or_else(|_| Arc::from(RawValue::NULL.to_owned()), Arc::from)
+}
+
+/// Where OSDs are in the CRUSH tree, its lines as JSON text ([`axon_core::osd_places`]).
+#[derive(Debug)]
+pub struct OsdPlaces {
+    pub nodes: Vec<Json>,
+    node_of: HashMap<i32, usize>,
+    host_of: HashMap<i32, usize>,
+}
+
+impl OsdPlaces {
+    /// Of one map; costs a walk over its tree.
+    pub fn of(map: &axon_proto::osd_map::OSDMap) -> Self {
+        let places = axon_core::osd_places::OsdPlaces::of(map);
+        let nodes = places.nodes.iter().map(json).collect();
+        OsdPlaces { nodes, node_of: places.node_of, host_of: places.host_of }
+    }
+
+    /// An OSD's own line.
+    pub fn node(&self, osd: i32) -> Option<&Json> {
+        self.nodes.get(*self.node_of.get(&osd)?)
+    }
+
+    /// The line of the host that holds it.
+    pub fn host(&self, osd: i32) -> Option<&Json> {
+        self.nodes.get(*self.host_of.get(&osd)?)
+    }
 }
 
 /// One part.
@@ -47,6 +75,7 @@ pub struct Kept {
     /// By the OSD map: its dump by key, without what nobody shows.
     pub osd_map: Part<Arc<[(String, Json)]>>,
     pub osds_brief: Part<Json>,
+    pub osd_places: Part<Arc<OsdPlaces>>,
     /// By the file systems' map.
     pub fs_map: Part<Json>,
     pub fs_map_brief: Part<Json>,

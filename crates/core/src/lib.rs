@@ -11,6 +11,7 @@ pub mod fs_status;
 pub mod health;
 pub mod kv;
 pub mod lifecycle;
+pub mod osd_places;
 pub mod perf;
 pub mod pg_map;
 pub mod pool_history;

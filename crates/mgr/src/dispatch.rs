@@ -23,6 +23,10 @@ use tokio::sync::mpsc;
 /// How long a command waits for a manager that is becoming active.
 const ACTIVATION_SECS_MAX: u64 = 15;
 
+/// How long a command about the OSD map waits for the map that it made, and how often it looks.
+const OSD_MAP_WAIT_MS_MAX: u64 = 5_000;
+const OSD_MAP_POLL_MS: u64 = 5;
+
 /// Upstream's words; scripts look for them.
 const DENIED: &str = "access denied: does your client key have mgr caps? See \
                       http://docs.ceph.com/en/latest/mgr/administrator/#client-authentication";
@@ -192,8 +196,29 @@ impl CommandSink for Sink {
         Box::pin(async move {
             match target {
                 Target::Mgr => Ok(self.dispatcher.run(&command).await),
+                Target::Mon if command.prefix().starts_with("osd ") => {
+                    let output = self.client.command(Target::Mon, command).await?;
+                    self.follow_osd_map().await;
+                    Ok(output)
+                }
                 target => self.client.command(target, command).await,
             }
         })
+    }
+}
+
+impl Sink {
+    /// Waits for the OSD map that the monitors have after a command about it, so that who sent the command reads what it
+    /// did (upstream waits after every command to a monitor).
+    async fn follow_osd_map(&self) {
+        let Some(cluster) = self.dispatcher.cluster.get() else { return };
+        let Ok((newest, _)) = self.client.newest_version("osdmap").await else { return };
+        for _ in 0..OSD_MAP_WAIT_MS_MAX / OSD_MAP_POLL_MS {
+            if u64::from(cluster.state().osd_map.epoch) >= newest {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(OSD_MAP_POLL_MS)).await;
+        }
+        tracing::warn!(newest, "the monitors have not sent the OSD map that they announced");
     }
 }

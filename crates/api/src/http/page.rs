@@ -5,6 +5,7 @@ use super::error::ApiError;
 use crate::release::Release;
 use serde_json::Value;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// What a client asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl Page {
         if !self.search.is_empty() {
             items.retain(|item| searchable.iter().any(|key| self.found(at(item, key))));
         }
-        let descending = self.sort.starts_with('-');
+        let descending = self.descending();
         let asked = self.sort.get(1..).and_then(|key| sortable.iter().find(|s| **s == key));
         if let Some(key) = asked.or(sortable.first()) {
             items.sort_by(|a, b| {
@@ -62,9 +63,28 @@ impl Page {
             });
         }
         let total = items.len();
-        let offset = usize::try_from(self.offset).unwrap_or(0);
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        (items.into_iter().skip(offset).take(limit).collect(), total)
+        let page = self.range(total);
+        (items.into_iter().skip(page.start).take(page.len()).collect(), total)
+    }
+
+    /// Whether the order is descending.
+    #[must_use]
+    pub fn descending(&self) -> bool {
+        self.sort.starts_with('-')
+    }
+
+    /// The page's place in a list of `total`: Python's `[offset:offset + limit]`, in which negative numbers count from
+    /// the end.
+    #[must_use]
+    pub fn range(&self, total: usize) -> Range<usize> {
+        let length = i64::try_from(total).unwrap_or(i64::MAX);
+        let place = |at: i64| {
+            let at = if at < 0 { at.saturating_add(length) } else { at };
+            usize::try_from(at.clamp(0, length)).unwrap_or(total)
+        };
+        let end = if self.limit == -1 { total } else { place(self.offset.saturating_add(self.limit)) };
+        let start = place(self.offset);
+        start..end.max(start)
     }
 
     fn found(&self, value: Option<&Value>) -> bool {
@@ -117,6 +137,16 @@ mod tests {
         assert_eq!(ids(&page(1, 1, "", " id")), (vec![2], 3));
         assert_eq!(ids(&page(0, 5, "b", "+nonsense")), (vec![1, 2], 2));
         assert_eq!(ids(&page(2, -1, "", "")), (vec![10], 3));
+    }
+
+    #[test]
+    fn negative_offsets_count_from_the_end() {
+        assert_eq!(page(-2, -1, "", "").range(5), 3..5);
+        assert_eq!(page(-2, 1, "", "").range(5), 3..4);
+        assert_eq!(page(-1, 10, "", "").range(5), 4..5);
+        assert_eq!(page(-2, 2, "", "").range(5), 3..3);
+        assert_eq!(page(7, 2, "", "").range(5), 5..5);
+        assert_eq!(page(i64::MAX, i64::MAX, "", "").range(5), 5..5);
     }
 
     #[test]

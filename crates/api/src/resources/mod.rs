@@ -4,12 +4,14 @@ pub mod auth;
 pub mod cephfs;
 pub mod cluster;
 pub mod cluster_conf;
+pub mod crush_rule;
 pub mod docs;
 pub mod feature_toggles;
 pub mod grafana;
 pub mod health;
 pub mod host;
 pub mod nfs;
+pub mod osd;
 pub mod perf_counters;
 pub mod role;
 pub mod settings;
@@ -26,10 +28,14 @@ pub const ALL: &[Resource] = &[
     cephfs::UI,
     cluster::RESOURCE,
     cluster_conf::RESOURCE,
+    crush_rule::RESOURCE,
+    crush_rule::UI,
     docs::RESOURCE,
     feature_toggles::RESOURCE,
     grafana::RESOURCE,
     nfs::UI,
+    osd::RESOURCE,
+    osd::UI,
     perf_counters::ALL,
     perf_counters::MDS,
     perf_counters::MGR,

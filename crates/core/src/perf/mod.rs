@@ -58,7 +58,35 @@ impl DaemonPerf {
 
     /// The kept values of a counter, oldest first.
     pub fn history<'a>(&'a self, path: &'a str) -> impl Iterator<Item = Point> + 'a {
-        self.samples.iter().filter_map(move |s| s.point(path))
+        // Reports of one session share their schema: the column is looked up once.
+        let mut schema: Option<&Arc<Schema>> = None;
+        let mut column = None;
+        self.samples.iter().filter_map(move |sample| {
+            if !schema.is_some_and(|known| Arc::ptr_eq(known, &sample.schema)) {
+                schema = Some(&sample.schema);
+                column = sample.schema.column(path);
+            }
+            sample.at(column?)
+        })
+    }
+
+    /// A counter's change per second between one kept value and the next, with the later one's time
+    /// (`get_time_series_rates` of upstream's modules); of values of one moment the last counts.
+    #[must_use]
+    pub fn rates(&self, path: &str) -> Vec<(f64, f64)> {
+        let mut rates = Vec::with_capacity(self.samples.len());
+        let mut points = self.history(path).peekable();
+        let mut before: Option<Point> = None;
+        while let Some(point) = points.next() {
+            if points.peek().is_some_and(|next| next.t == point.t) {
+                continue;
+            }
+            if let Some(before) = before {
+                rates.push((point.t.as_secs_f64(), rate_between(&before, &point)));
+            }
+            before = Some(point);
+        }
+        rates
     }
 
     /// Change per second between the two newest values (`get_rate` of upstream's modules); 0 where there are fewer.
@@ -93,7 +121,10 @@ pub fn rate_between(before: &Point, last: &Point) -> f64 {
 
 impl Sample {
     fn point(&self, path: &str) -> Option<Point> {
-        let (column, is_average) = self.schema.column(path)?;
+        self.at(self.schema.column(path)?)
+    }
+
+    fn at(&self, (column, is_average): (usize, bool)) -> Option<Point> {
         let value = *self.columns.get(column)?;
         let count = if is_average { *self.columns.get(column + 1)? } else { 0 };
         Some(Point { t: self.t, value, count })
@@ -234,6 +265,20 @@ mod tests {
             index.apply(&key, &report(&[], &[], &[value]), at(12)).unwrap();
         }
         assert!((index.daemon(&key).unwrap().rate("mds.x") - 5.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn rates_are_between_neighbours_and_skip_what_came_at_one_moment() {
+        let mut index = PerfIndex::default();
+        let key = DaemonKey::new("osd", "0");
+        index.apply(&key, &report(&[counter("a", 10)], &[], &[1]), at(1)).unwrap();
+        assert_eq!(index.daemon(&key).unwrap().rates("a"), [], "one value has no rate");
+        for (sec, value) in [(2, 3), (4, 11), (4, 9), (5, 16)] {
+            index.apply(&key, &report(&[], &[], &[value]), at(sec)).unwrap();
+        }
+        let osd = index.daemon(&key).unwrap();
+        assert_eq!(osd.rates("a"), [(2.0, 2.0), (4.0, 3.0), (5.0, 7.0)]);
+        assert_eq!(osd.rates("nope"), []);
     }
 
     #[test]

@@ -117,6 +117,13 @@ impl OSDMap {
 
     /// One OSD as in the map's dump (`dump_osd`); nothing but `osd` when it does not exist.
     pub fn dump_osd<S: Serializer>(&self, id: i32, s: S) -> Result<S::Ok, S::Error> {
+        let mut out = s.serialize_map(None)?;
+        self.dump_osd_fields(id, &mut out)?;
+        out.end()
+    }
+
+    /// The members of one OSD, for an object that has more.
+    pub fn dump_osd_fields<M: SerializeMap>(&self, id: i32, out: &mut M) -> Result<(), M::Error> {
         let at = usize::try_from(id).unwrap_or(usize::MAX);
         let blank = EntityAddrVec::default();
         let addrs = |column: &super::Addrs| column.get(at).map_or_else(|| blank.clone(), |a| (**a).clone());
@@ -127,7 +134,6 @@ impl OSDMap {
             ("heartbeat_front_addr", addrs(&self.hb_front_addrs)),
         ];
         let info = self.osd_info.get(at).copied().unwrap_or_default();
-        let mut out = s.serialize_map(None)?;
         out.serialize_entry("osd", &id)?;
         out.serialize_entry("uuid", &self.uuid(id))?;
         out.serialize_entry("up", &u8::from(self.is_up(id)))?;
@@ -146,8 +152,7 @@ impl OSDMap {
         for (name, addrs) in &all {
             out.serialize_entry(name, &addrs.legacy_or_front().legacy_str())?;
         }
-        out.serialize_entry("state", &state::names(self.state(id)))?;
-        out.end()
+        out.serialize_entry("state", &state::names(self.state(id)))
     }
 }
 
