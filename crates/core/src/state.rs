@@ -91,6 +91,14 @@ impl State {
         HealthOptions::from_config(|name| local.get(name).or_else(|| central.get(name)).map(String::as_str))
     }
 
+    /// An option of the manager by upstream's name: this host's configuration counts before the monitors', and what cannot
+    /// be read is the default.
+    #[must_use]
+    pub fn option<T: std::str::FromStr>(&self, name: &str, default: T) -> T {
+        let set = self.local_options.get(name).or_else(|| self.options.get(name));
+        set.and_then(|text| text.parse().ok()).unwrap_or(default)
+    }
+
     /// A module's option: `mgr/<module>/<id>/<name>` first, then `mgr/<module>/<name>`.
     #[must_use]
     pub fn module_option(&self, module: &str, name: &str) -> Option<&str> {

@@ -146,8 +146,16 @@ impl Dispatcher {
             return CommandOutput::ok(body.to_string());
         }
         if let Some(row) = commands::find(command.prefix()) {
-            let done = commands::run(row, command, &state, now());
-            for (osd, message) in done.to_osds {
+            // Beside the runtime's threads: on a big map some of these take long.
+            let (command, state) = (command.clone(), state.clone());
+            let run = tokio::task::spawn_blocking(move || commands::run(row, &command, &state, now()));
+            let Ok(mut done) = run.await else {
+                return CommandOutput::failed(
+                    5,
+                    "the command ended in an error of its own; see the manager's log",
+                );
+            };
+            for (osd, message) in std::mem::take(&mut done.to_osds) {
                 if self.reports.send(Report::ToOsd { osd, message }).await.is_err() {
                     return CommandOutput::failed(11, "the manager is stopping");
                 }
@@ -155,6 +163,11 @@ impl Dispatcher {
             return match done.to_mon {
                 None => done.output,
                 Some(command) => match cluster.command(Target::Mon, *command).await {
+                    Ok(output) if done.quiet && output.retval == 0 => done.output,
+                    // What the command had to say itself comes with the monitors' verdict.
+                    Ok(output) if output.outbl.is_empty() => {
+                        CommandOutput { outbl: std::mem::take(&mut done.output.outbl), ..output }
+                    }
                     Ok(output) => output,
                     Err(why) => CommandOutput::failed(why.errno(), why.to_string()),
                 },

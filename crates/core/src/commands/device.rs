@@ -1,8 +1,9 @@
-//! Storage devices (`DaemonServer::_handle_command`, `DeviceState`): `device ls`, `ls-by-daemon`, `ls-by-host`, `info`.
-//! Setting a life expectancy belongs to the module that predicts it.
+//! Storage devices (`DaemonServer::_handle_command`, `DeviceState`): `device ls`, `ls-by-daemon`, `ls-by-host`, `info`, and
+//! the life expectancy that an operator or a module sets, kept in the monitors' store under `device/<id>`.
 
-use super::request::{Ask, EINVAL, ENOENT, refuse};
+use super::request::{Ask, EINVAL, ENOENT, refuse, told};
 use super::{Done, Row};
+use crate::command::Command;
 use crate::daemons::{DaemonKey, Device};
 use crate::pg_map::since;
 use crate::text::{Column, Table, age};
@@ -19,7 +20,56 @@ pub(super) const ROWS: &[Row] = &[
         ls_by_daemon,
     ),
     Row::read("device ls-by-host name=host,type=CephString", "Show devices on a host", "mgr", ls_by_host),
+    Row::write(
+        "device set-life-expectancy name=devid,type=CephString name=from,type=CephString name=to,type=CephString,req=false",
+        "Set predicted device life expectancy",
+        "mgr",
+        set_life_expectancy,
+    ),
+    Row::write(
+        "device rm-life-expectancy name=devid,type=CephString",
+        "Clear predicted device life expectancy",
+        "mgr",
+        rm_life_expectancy,
+    ),
 ];
+
+const LIFE_EXPECTANCY: [&str; 3] = ["life_expectancy_min", "life_expectancy_max", "life_expectancy_stamp"];
+
+fn set_life_expectancy(ask: &Ask<'_>) -> Done {
+    let devid = ask.text("devid").unwrap_or_default();
+    let (from, to) = (ask.text("from").unwrap_or_default(), ask.text("to").unwrap_or_default());
+    let mut stamps = [String::new(), String::new(), ask.now.to_string()];
+    for (stamp, given) in stamps.iter_mut().zip([&from, &to]) {
+        match stamp_of(given) {
+            Some(time) => *stamp = time.to_string(),
+            None if given.is_empty() && *given == to => {}
+            None => return refuse(EINVAL, format!("unable to parse datetime '{given}'")),
+        }
+    }
+    let known = ask.state.daemons.devices().get(&devid).map(|device| device.metadata.clone());
+    let mut metadata = known.unwrap_or_default();
+    metadata.extend(LIFE_EXPECTANCY.map(str::to_owned).into_iter().zip(stamps));
+    store(&devid, &json!(metadata))
+}
+
+fn rm_life_expectancy(ask: &Ask<'_>) -> Done {
+    let devid = ask.text("devid").unwrap_or_default();
+    let Some(device) = ask.state.daemons.devices().get(&devid) else { return told("") };
+    let mut metadata = device.metadata.clone();
+    metadata.retain(|key, _| !LIFE_EXPECTANCY.contains(&key.as_str()));
+    if metadata.is_empty() {
+        let command = Command::plain("config-key rm").arg("key", format!("device/{devid}"));
+        return Done { to_mon: Some(Box::new(command)), quiet: true, ..Done::default() };
+    }
+    store(&devid, &json!(metadata))
+}
+
+/// The monitors push the change back, and so it reaches the snapshot.
+fn store(devid: &str, metadata: &Value) -> Done {
+    let command = Command::plain("config-key set").arg("key", format!("device/{devid}"));
+    Done { to_mon: Some(Box::new(command.input(metadata.to_string()))), quiet: true, ..Done::default() }
+}
 
 /// A device's expected failure, from the monitors' store.
 struct Expectancy {

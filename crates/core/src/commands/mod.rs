@@ -1,6 +1,5 @@
 //! The manager's own commands (`src/mgr/MgrCommands.h`): one row each, with upstream's descriptor and a pure handler over the
-//! snapshot. What is not in the table yet is refused as unknown: `osd reweight-by-*`, `osd ok-to-upgrade`, `device
-//! set-/rm-life-expectancy`. A file per subject holds its rows and handlers; `request.rs` reads arguments.
+//! snapshot. Not here yet: 20.2's `osd ok-to-upgrade`. A file per subject holds its rows and handlers; `request.rs` reads arguments.
 
 mod config;
 mod device;
@@ -10,6 +9,7 @@ mod osd_safety;
 mod osd_stats;
 mod pg;
 mod request;
+mod reweight;
 mod scrub;
 mod service;
 
@@ -57,6 +57,8 @@ pub struct Done {
     pub output: CommandOutput,
     pub to_osds: Vec<(i32, Message)>,
     pub to_mon: Option<Box<Command>>,
+    /// The monitors' words about it are not for the caller.
+    pub quiet: bool,
 }
 
 impl From<CommandOutput> for Done {
@@ -73,6 +75,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         osd_stats::ROWS,
         osd_df::ROWS,
         osd_safety::ROWS,
+        reweight::ROWS,
         service::ROWS,
         config::ROWS,
         device::ROWS,

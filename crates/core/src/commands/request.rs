@@ -62,6 +62,15 @@ impl Ask<'_> {
         }
     }
 
+    /// A number with a fraction, also as text.
+    pub fn float(&self, name: &str) -> Option<f64> {
+        match self.command.args.get(name)? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
     /// A switch; `--yes` and older callers' `"true"` both count.
     pub fn switch(&self, name: &str) -> bool {
         match self.command.args.get(name) {

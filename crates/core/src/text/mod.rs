@@ -4,5 +4,7 @@
 mod quantity;
 mod table;
 
-pub use quantity::{age, bytes, fixed, lowprecision, osd_list, osd_list_raw, percent, si, weight};
+pub use quantity::{
+    age, bytes, fixed, lowprecision, osd_list, osd_list_raw, percent, short_float, si, weight,
+};
 pub use table::{Column, Table};

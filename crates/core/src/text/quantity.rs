@@ -54,9 +54,12 @@ pub fn age(span: UTime) -> String {
 }
 
 /// C++'s default output of a float: six significant digits, no trailing zeros.
-fn short_float(value: f32) -> String {
-    let decimals = if value >= 1.0 {
-        5
+#[must_use]
+pub fn short_float(value: f32) -> String {
+    let decimals = if value == 0.0 {
+        0
+    } else if value >= 1.0 {
+        5usize.saturating_sub(value.log10() as usize)
     } else if value >= 0.1 {
         6
     } else {

@@ -72,6 +72,12 @@ const READ: &[&str] = &[
     "device ls-by-daemon who=osd.0",
     "device ls-by-daemon who=osd.99",
     "device ls-by-host host=nope",
+    "osd test-reweight-by-utilization",
+    "osd test-reweight-by-utilization oload=101 max_change=0.2",
+    "osd test-reweight-by-utilization oload=99",
+    "osd test-reweight-by-pg",
+    "osd test-reweight-by-pg pools=[\"rep\"]",
+    "osd test-reweight-by-pg pools=[\"nope\"]",
 ];
 
 /// Commands that change something, harmlessly and again.
@@ -98,6 +104,13 @@ const WRITE: &[&str] = &[
     "osd pool scrub who=[\"rep\"]",
     "osd pool deep-scrub who=[\"rep\"]",
     "osd pool repair who=[\"nope\"]",
+    "osd reweight-by-utilization",
+    "osd reweight-by-pg",
+    "device set-life-expectancy devid=AXON_TEST from=2030-01-02 to=2031-01-02",
+    "device set-life-expectancy devid=AXON_TEST from=soon",
+    "device info devid=AXON_TEST",
+    "device rm-life-expectancy devid=AXON_TEST",
+    "device rm-life-expectancy devid=AXON_NONE",
 ];
 
 /// What moves by itself, by the last part of its name.
@@ -175,6 +188,7 @@ const MOVING: &[&str] = &[
     "num_read",
     "num_read_kb",
     "data_stored",
+    "overload_utilization",
     "total_avail_bytes",
     "total_used_bytes",
     "total_used_raw_bytes",
