@@ -1,7 +1,7 @@
 //! Whether OSDs can be taken away (`DaemonServer::_handle_command`): `osd safe-to-destroy`, `osd ok-to-stop`, and `osd
 //! destroy` and `osd purge`, which ask that first and then have the monitors do it.
 
-use super::request::{Ask, EAGAIN, EBUSY, EINVAL, Format, json_text, osd_id, refuse, told};
+use super::request::{Ask, EAGAIN, EBUSY, EINVAL, Format, json_text, osd_id, osd_id_fault, refuse, told};
 use super::{Done, Row};
 use crate::command::{Command, CommandOutput};
 use crate::state::State;
@@ -50,14 +50,8 @@ fn ids(ask: &Ask<'_>) -> Result<BTreeSet<i32>, Done> {
     Ok(osds)
 }
 
-/// Upstream puts what its number parser says before its own words.
 fn not_an_osd(name: &str) -> String {
-    let digits = name.strip_prefix("osd.").unwrap_or(name);
-    let parser = match digits.parse::<i64>() {
-        Err(_) => format!("Expected option value to be integer, got '{digits}'"),
-        Ok(_) => String::new(),
-    };
-    format!("{parser}invalid osd id '{name}'")
+    format!("{}invalid osd id '{name}'", osd_id_fault(name))
 }
 
 fn listed(osds: &BTreeSet<i32>) -> String {

@@ -155,3 +155,13 @@ pub fn osd_id(text: &str) -> Option<i32> {
     let digits = text.strip_prefix("osd.").unwrap_or(text);
     digits.parse::<u16>().ok().map(i32::from)
 }
+
+/// What upstream's number parser says of a text that is no OSD's id; it stands before a command's own words.
+pub fn osd_id_fault(text: &str) -> String {
+    let digits = text.strip_prefix("osd.").unwrap_or(text);
+    match digits.parse::<i64>() {
+        Err(_) => format!("Expected option value to be integer, got '{digits}'"),
+        Ok(number) if number < 0 => format!("expected numerical value, got: {digits}"),
+        Ok(number) => format!("osd id {number} is too large"),
+    }
+}

@@ -1,7 +1,7 @@
 //! Scrub, deep scrub and repair of a PG, of the PGs of OSDs and of pools (`DaemonServer::_handle_command`). The request goes
 //! to each PG's acting primary; one without a session to this manager does not get it.
 
-use super::request::{Ask, EAGAIN, EINVAL, ENOENT, osd_id, refuse, told};
+use super::request::{Ask, EAGAIN, EINVAL, ENOENT, osd_id, osd_id_fault, refuse, told};
 use super::{Done, Row};
 use crate::state::State;
 use axon_proto::Message;
@@ -111,7 +111,9 @@ fn osd(ask: &Ask<'_>, kind: Kind) -> Done {
     let osds: BTreeSet<i32> = if matches!(who.as_str(), "*" | "all" | "any") {
         map.osds().filter(|osd| map.is_up(*osd)).collect()
     } else {
-        let Some(osd) = osd_id(&who) else { return refuse(EINVAL, format!("invalid osd '{who}'")) };
+        let Some(osd) = osd_id(&who) else {
+            return refuse(EINVAL, format!("{}invalid osd '{who}'", osd_id_fault(&who)));
+        };
         if !map.is_up(osd) {
             return refuse(EAGAIN, format!("osd.{osd} is not up"));
         }
