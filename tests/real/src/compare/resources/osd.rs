@@ -122,13 +122,13 @@ fn changes(out: &mut Vec<Ask>) {
     }
     out.push(post("/api/osd/9/reweight", json!({"weight": 1})));
     for osd in ["0", "9", "x", "-1"] {
-        out.push(Ask::new("POST", format!("/api/osd/{osd}/scrub")));
+        out.push(post(format!("/api/osd/{osd}/scrub"), json!({})));
     }
     out.extend([
-        Ask::new("POST", "/api/osd/0/scrub?deep=true"),
+        post("/api/osd/0/scrub?deep=true", json!({})),
         post("/api/osd/0/scrub", json!({"deep": "no"})),
     ]);
-    out.push(Ask::new("POST", "/api/osd/0/scrub").who(Who::ReadOnly));
+    out.push(post("/api/osd/0/scrub", json!({})).who(Who::ReadOnly));
     // The device class that the launcher's OSDs have comes last.
     for class in [json!("fast"), json!("fast"), json!(""), json!(null), json!("hdd")] {
         out.extend([put("/api/osd/1", json!({"device_class": class})), get("/ui-api/crush_rule/info")]);
@@ -156,13 +156,14 @@ fn making_and_ending(out: &mut Vec<Ask>) {
         get("/api/osd/flags/individual"),
         get("/api/osd/3/smart"),
         get("/api/osd/safe_to_destroy?ids=3"),
+        post("/api/osd/3/scrub", json!({})),
         Ask::new("POST", "/api/osd/3/scrub"),
     ]);
     for what in ["destroy", "purge"] {
         for osd in ["0", "9", "3"] {
-            out.push(Ask::new("POST", format!("/api/osd/{osd}/{what}")));
+            out.push(post(format!("/api/osd/{osd}/{what}"), json!({})));
         }
-        out.push(Ask::new("POST", format!("/api/osd/3/{what}")).who(Who::ReadOnly));
+        out.push(post(format!("/api/osd/3/{what}"), json!({})).who(Who::ReadOnly));
         out.push(get("/api/osd/flags/individual"));
     }
     out.extend([
@@ -190,5 +191,11 @@ pub const RULES: &[Rule] = &[
     Rule { on: "GET /api/osd**", at: "body.[].osd_stats.snap_trim_queue_len", may: May::Move, why: USE },
     Rule { on: "GET /api/osd**", at: "body.[].stats.*", may: May::Move, why: USE },
     Rule { on: "GET /api/osd**", at: "body.[].stats_history.*", may: May::Move, why: USE },
+    Rule {
+        on: "GET /api/osd/safe_to_destroy?ids=3",
+        at: "body.*",
+        may: May::Move,
+        why: "while PGs still move after the changes, an OSD without statistics is not known to be safe",
+    },
     Rule { on: "GET /api/osd/*/histogram", at: "body.osd.**", may: May::Move, why: USE },
 ];
