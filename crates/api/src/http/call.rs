@@ -179,6 +179,17 @@ impl Call {
         self.route().kept.answer(epochs, make).map(Reply::cached)
     }
 
+    /// An answer that shows statistics beside the maps of these epochs: made once for all who ask within a second.
+    /// `variant` says what else in the request it depends on.
+    pub async fn recent<T: Serialize>(
+        &self,
+        variant: &str,
+        epochs: Epochs,
+        make: impl AsyncFnOnce() -> Result<T, ApiError>,
+    ) -> Answer {
+        self.route().recent.answer(variant, epochs, make).await.map(Reply::cached)
+    }
+
     /// The parameters against the row.
     pub(crate) fn check_params(&self) -> Result<(), ApiError> {
         let op = self.op();

@@ -20,6 +20,12 @@ pub struct Cached {
 }
 
 impl Cached {
+    pub(crate) fn new<T: Serialize>(epochs: Epochs, value: &T) -> Self {
+        // Map keys are strings and numbers are finite in every answer; an empty body would show otherwise.
+        let plain = Bytes::from(serde_json::to_vec(value).unwrap_or_default());
+        Cached { epochs, plain, gzip: OnceLock::new() }
+    }
+
     /// As it is.
     #[must_use]
     pub fn plain(&self) -> Bytes {
@@ -47,10 +53,7 @@ impl EpochCache {
         if let Some(kept) = self.0.load_full().filter(|kept| kept.epochs == epochs) {
             return Ok(kept);
         }
-        let value = make()?;
-        // Map keys are strings and numbers are finite in every answer; an empty body would show otherwise.
-        let plain = Bytes::from(serde_json::to_vec(&value).unwrap_or_default());
-        let cached = Arc::new(Cached { epochs, plain, gzip: OnceLock::new() });
+        let cached = Arc::new(Cached::new(epochs, &make()?));
         self.0.store(Some(cached.clone()));
         Ok(cached)
     }

@@ -10,6 +10,7 @@ pub mod gzip;
 pub mod operation;
 pub mod page;
 pub mod query;
+mod recent;
 pub mod reply;
 pub mod router;
 pub mod service;

@@ -6,6 +6,7 @@
 use super::epoch_cache::EpochCache;
 use super::operation::{Operation, Resource, Verb};
 use super::query::{unquote, unquote_twice};
+use super::recent::Recent;
 use crate::release::Release;
 use http::HeaderValue;
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ pub struct Route {
     /// Media type of a success.
     pub content_type: HeaderValue,
     pub kept: EpochCache,
+    pub recent: Recent,
 }
 
 #[derive(Default)]
@@ -73,6 +75,7 @@ impl Router {
             content_type: HeaderValue::try_from(content_type)
                 .unwrap_or(HeaderValue::from_static("application/json")),
             kept: EpochCache::default(),
+            recent: Recent::default(),
         });
         Ok(())
     }

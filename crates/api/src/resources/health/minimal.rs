@@ -1,27 +1,54 @@
 //! `health/minimal`: the parts of `full` that the landing page shows. Asked for every few seconds by each open page, so
-//! everything here is a running sum, a count, or kept per epoch.
+//! everything here is a running sum, a count, or kept per epoch, and the whole answer for a second.
 
 use super::{Parts, basic_health, epochs, gateways, picked, rgw_count, scrub_status};
-use crate::access::scope::Scope;
-use crate::http::Call;
+use crate::access::scope::{Permission, Scope};
 use crate::http::operation::Answer;
+use crate::http::{ApiError, Call};
 use crate::kept::{Json, json};
 use axon_proto::osd_map::state;
 use axon_proto::release::Dump;
 use serde::ser::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json, to_value};
 
 pub async fn minimal(call: Call) -> Answer {
-    let iscsi = gateways::iscsi(&call).await;
-    let mut parts = Parts::new(&call);
+    let now = &call.state;
+    let maps = [&now.osd_map.epoch, &now.fs_map.epoch, &now.mgr_map.epoch, &now.mon_map.epoch];
+    // Epochs only grow, so that their sum tells one state of the maps from another.
+    let epochs = [maps.into_iter().map(|epoch| u64::from(*epoch)).sum(), identity(&now.health)];
+    let seen = SCOPES.map(|scope| if call.may(scope, Permission::Read) { '1' } else { '0' });
+    call.recent(&String::from_iter(seen), epochs, async || minimal_of(&call).await).await
+}
+
+/// What is shown depends on these.
+const SCOPES: [Scope; 8] = [
+    Scope::Monitor,
+    Scope::Cephfs,
+    Scope::Osd,
+    Scope::Manager,
+    Scope::Pool,
+    Scope::Hosts,
+    Scope::Rgw,
+    Scope::Iscsi,
+];
+
+/// Another one each time that the monitors tell of it.
+fn identity(health: &std::sync::Arc<Value>) -> u64 {
+    std::sync::Arc::as_ptr(health) as u64
+}
+
+async fn minimal_of(call: &Call) -> Result<Box<RawValue>, ApiError> {
+    let iscsi = gateways::iscsi(call).await;
+    let mut parts = Parts::new(call);
     let now = &call.state;
     parts.put("health", &basic_health(&now.health));
     parts.part(Scope::Monitor, "mon_status", || json(&mon_status(&now.mon_status)));
-    parts.part(Scope::Cephfs, "fs_map", || fs_map(&call));
-    parts.part(Scope::Osd, "osd_map", || osd_map(&call));
-    parts.part(Scope::Osd, "scrub_status", || json(scrub_status(&call)));
+    parts.part(Scope::Cephfs, "fs_map", || fs_map(call));
+    parts.part(Scope::Osd, "osd_map", || osd_map(call));
+    parts.part(Scope::Osd, "scrub_status", || json(scrub_status(call)));
     parts.part(Scope::Osd, "pg_info", || json(&now.pg_map.pg_info()));
-    parts.part(Scope::Manager, "mgr_map", || mgr_map(&call));
+    parts.part(Scope::Manager, "mgr_map", || mgr_map(call));
     parts.part(Scope::Pool, "pools", || json(&blanks(now.osd_map.pools.len())));
     parts.part(Scope::Pool, "df", || {
         let keys = ["total_avail_bytes", "total_bytes", "total_used_raw_bytes"];
@@ -29,9 +56,9 @@ pub async fn minimal(call: Call) -> Answer {
     });
     parts.part(Scope::Pool, "client_perf", || json(&now.pg_map.client_perf()));
     parts.part(Scope::Hosts, "hosts", || json(&now.daemons.num_servers()));
-    parts.part(Scope::Rgw, "rgw", || json(&rgw_count(&call)));
+    parts.part(Scope::Rgw, "rgw", || json(&rgw_count(call)));
     parts.part(Scope::Iscsi, "iscsi_daemons", || json(&iscsi));
-    Ok(parts.reply())
+    to_raw_value(&parts).map_err(|why| ApiError::internal(why.to_string()))
 }
 
 /// The UI counts them.

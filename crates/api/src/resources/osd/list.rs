@@ -1,11 +1,11 @@
 //! The list of OSDs: the map's entry, statistics, place in the tree, host, counters with rates. One pass over the OSDs
-//! of the page; what depends on the map alone is kept per epoch. A list is written in one go on a thread of its own when
-//! it is long, so that other requests do not wait for it.
+//! of the page; what depends on the map alone is kept per epoch, and the whole list for a second. It is written in one go
+//! on a thread of its own when it is long, so that other requests do not wait for it.
 
 use super::OPERATIONAL_STATUS;
 use crate::http::operation::Answer;
 use crate::http::page::Page;
-use crate::http::{ApiError, Call, Reply};
+use crate::http::{ApiError, Call};
 use crate::kept::OsdPlaces;
 use crate::release::Release;
 use axon_core::State;
@@ -14,6 +14,7 @@ use axon_core::perf::DaemonPerf;
 use axon_proto::osd_map::OSDMap;
 use http::{HeaderName, HeaderValue};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -25,13 +26,17 @@ const GAUGES: [&str; 3] = ["numpg", "stat_bytes", "stat_bytes_used"];
 const INLINE_OSDS_MAX: usize = 100;
 
 pub async fn list(call: Call) -> Answer {
-    let all: Vec<i32> = call.state.osd_map.osds().collect();
-    let total = all.len();
+    let map = call.state.osd_map.clone();
+    let total = map.osds().count();
+    let epochs = [u64::from(map.epoch), 0];
     if call.dash.release() < Release::Reef {
-        return written(call, all).await;
+        let make = async || written(&call, map.osds().collect()).await;
+        return call.recent("", epochs, make).await;
     }
     let page = Page::of(&call, 10)?;
-    let reply = written(call, on_page(&page, all)).await?;
+    let variant = format!("{} {} {} {}", page.offset, page.limit, page.sort, page.search);
+    let make = async || written(&call, on_page(&page, map.osds().collect())).await;
+    let reply = call.recent(&variant, epochs, make).await?;
     Ok(reply.header(HeaderName::from_static("x-total-count"), HeaderValue::from(total)))
 }
 
@@ -49,20 +54,21 @@ fn on_page(page: &Page, mut ids: Vec<i32>) -> Vec<i32> {
     ids
 }
 
-async fn written(call: Call, ids: Vec<i32>) -> Answer {
+async fn written(call: &Call, ids: Vec<i32>) -> Result<Box<RawValue>, ApiError> {
     if ids.len() <= INLINE_OSDS_MAX {
-        return Ok(write(&call, &ids));
+        return write(call, &ids);
     }
+    let call = call.clone();
     let work = tokio::task::spawn_blocking(move || write(&call, &ids));
-    work.await.map_err(|why| ApiError::internal(format!("the list could not be written: {why}")))
+    work.await.map_err(|why| ApiError::internal(format!("the list could not be written: {why}")))?
 }
 
-fn write(call: &Call, ids: &[i32]) -> Reply {
+fn write(call: &Call, ids: &[i32]) -> Result<Box<RawValue>, ApiError> {
     let state = &*call.state;
     let epochs = [u64::from(state.osd_map.epoch), 0];
     let places = call.dash.kept.osd_places.at(epochs, || Arc::new(OsdPlaces::of(&state.osd_map)));
     let rows: Vec<Row<'_>> = ids.iter().map(|osd| Row { state, places: &places, osd: *osd }).collect();
-    Reply::json(&rows)
+    to_raw_value(&rows).map_err(|why| ApiError::internal(format!("the list could not be written: {why}")))
 }
 
 /// An OSD as the map has it, with `id`.
