@@ -106,7 +106,9 @@ async fn listen(
 ) -> axon_net::Result<(Serving, mpsc::Receiver<SessionEvent>)> {
     let seen = client.my_addrs().ip();
     let ip = public_ip.or(seen).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let listener = Listener::bind(ListenerConfig::of_manager(gid, ip, nonce()?)).await?;
+    let compression = client.config().compression.clone();
+    let config = ListenerConfig { compression, ..ListenerConfig::of_manager(gid, ip, nonce()?) };
+    let listener = Listener::bind(config).await?;
     let (auth, policy) = (client.auth(), client.config().policy.clone());
     let verifiers: Verifiers =
         Arc::new(move |_| Box::new(CephxServerAuth::new(auth.clone(), policy.clone())));

@@ -1,5 +1,5 @@
 //! The banner: `ceph v2\n`, a length, and the protocol features that each side supports and requires
-//! (`ProtocolV2::_banner_exchange`). We support revision 2.1 and require nothing in the banner itself, as upstream does,
+//! (`ProtocolV2::_banner_exchange`). We support revision 2.1 and compression and require nothing in the banner itself, as upstream does,
 //! but refuse a peer without revision 2.1.
 
 use crate::{Incompatible, Malformed, Result};
@@ -10,6 +10,9 @@ const PREFIX: &[u8] = b"ceph v2\n";
 /// How a msgr v1 peer begins.
 const V1_PREFIX: &[u8] = b"ceph v0";
 const REVISION_1: u64 = 1;
+/// COMPRESSION_REQUEST follows the signature.
+pub const COMPRESSION: u64 = 2;
+const SUPPORTED: u64 = REVISION_1 | COMPRESSION;
 const HEAD_BYTES: usize = PREFIX.len() + 2;
 /// Two masks today; room for a few more.
 const PAYLOAD_BYTES_MAX: u16 = 256;
@@ -18,13 +21,13 @@ const PAYLOAD_BYTES_MAX: u16 = 256;
 pub fn ours() -> Vec<u8> {
     let mut out = PREFIX.to_vec();
     out.extend_from_slice(&16u16.to_le_bytes());
-    out.extend_from_slice(&REVISION_1.to_le_bytes());
+    out.extend_from_slice(&SUPPORTED.to_le_bytes());
     out.extend_from_slice(&0u64.to_le_bytes());
     out
 }
 
-/// Takes the peer's banner from `input` once it is complete. Refuses as early as the bytes allow.
-pub fn take(input: &mut BytesMut) -> Result<Option<Bytes>> {
+/// Takes the peer's banner from `input` once it is complete, with the protocol features that it supports. Refuses as early as the bytes allow.
+pub fn take(input: &mut BytesMut) -> Result<Option<(Bytes, u64)>> {
     let seen = input.len().min(PREFIX.len());
     if input.get(..seen) != PREFIX.get(..seen) {
         let seen = input.len().min(V1_PREFIX.len());
@@ -46,13 +49,13 @@ pub fn take(input: &mut BytesMut) -> Result<Option<Bytes>> {
     let banner = input.split_to(total).freeze();
     let mut r = Reader::named(banner.get(HEAD_BYTES..).unwrap_or_default(), "msgr2 banner");
     let (supported, required) = (r.u64()?, r.u64()?);
-    if required & !REVISION_1 != 0 {
-        return Err(Incompatible::ProtocolFeatures(required & !REVISION_1).into());
+    if required & !SUPPORTED != 0 {
+        return Err(Incompatible::ProtocolFeatures(required & !SUPPORTED).into());
     }
     if supported & REVISION_1 == 0 {
         return Err(Incompatible::SpeaksV20.into());
     }
-    Ok(Some(banner))
+    Ok(Some((banner, supported)))
 }
 
 #[cfg(test)]
@@ -77,11 +80,11 @@ mod tests {
         assert_eq!(take(&mut BytesMut::from(&b"ceph v027"[..])), Err(Incompatible::SpeaksV1.into()));
         assert_eq!(take(&mut BytesMut::from(&b"GET /"[..])), Err(Malformed::NotABanner.into()));
         let mut v20 = ours();
-        v20[10] = 0;
+        v20[10] = COMPRESSION as u8;
         assert_eq!(take(&mut BytesMut::from(&v20[..])), Err(Incompatible::SpeaksV20.into()));
         let mut needy = ours();
-        needy[18] = 2;
-        assert_eq!(take(&mut BytesMut::from(&needy[..])), Err(Incompatible::ProtocolFeatures(2).into()));
+        needy[18] = 4;
+        assert_eq!(take(&mut BytesMut::from(&needy[..])), Err(Incompatible::ProtocolFeatures(4).into()));
         assert_eq!(
             take(&mut BytesMut::from(&b"ceph v2\n\xff\xff"[..])),
             Err(Malformed::BannerPayload(0xffff).into())

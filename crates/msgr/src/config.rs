@@ -1,7 +1,7 @@
 //! What a connection is told at its start: who we are, whom we call, and the limits.
 
-use crate::Policy;
 use crate::auth::{ClientAuth, ServerAuth};
+use crate::{Compression, Policy};
 use axon_proto::{EntityAddr, EntityAddrVec, EntityType};
 
 /// Our own identity as the ident frames carry it.
@@ -20,7 +20,7 @@ pub struct Local {
 pub struct Limits {
     /// Largest frame that is not a message, and so the largest before the authentication.
     pub control_frame_bytes_max: u32,
-    /// Largest sum of a message's sections, in both directions.
+    /// Largest sum of a message's sections, in both directions; of a compressed one also after it is unpacked.
     pub message_bytes_max: u32,
     /// Most bytes of one direction that a handshake may take until its signature.
     pub handshake_bytes_max: usize,
@@ -49,6 +49,7 @@ pub struct Connector {
     pub target: EntityAddr,
     pub policy: Policy,
     pub limits: Limits,
+    pub compression: Compression,
     pub auth: Box<dyn ClientAuth>,
     /// From the process-wide counter of connection attempts.
     pub global_seq: u64,
@@ -64,6 +65,7 @@ pub struct Acceptor {
     /// Policy by the kind that the peer claims.
     pub policies: fn(EntityType) -> Policy,
     pub limits: Limits,
+    pub compression: Compression,
     pub auth: Box<dyn ServerAuth>,
     pub global_seq: u64,
     /// A random number that is not zero; names a lossless session.

@@ -13,7 +13,10 @@ use crate::frame::{Frame, SizeLimits, Tag, message_from, message_into};
 use crate::handshake::server::{Decision, Offer};
 use crate::handshake::{Context, Peer, Phase, Step, Wire, client, server};
 use crate::transmit::Transmit;
-use crate::{Acceptor, Connector, Error, Limits, Local, Misbehaved, Misuse, Policy, Result, Session, banner};
+use crate::{
+    Acceptor, Compression, Connector, Error, Limits, Local, Misbehaved, Misuse, Policy, Result, Session,
+    banner,
+};
 use axon_proto::{EntityAddr, EntityType, RawMessage, UTime};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -57,6 +60,7 @@ struct Redial {
     peer: EntityType,
     target: EntityAddr,
     policy: Policy,
+    compression: Compression,
     cookie: u64,
 }
 
@@ -83,6 +87,7 @@ impl Connection {
             peer: call.peer,
             target: call.target,
             policy: call.policy,
+            compression: call.compression.clone(),
             cookie: call.cookie,
         };
         let (limits, lossy) = (call.limits, call.policy.lossy);
@@ -253,6 +258,7 @@ impl Connection {
             target: redial.target,
             policy: redial.policy,
             limits,
+            compression: redial.compression.clone(),
             auth,
             global_seq,
             cookie: redial.cookie,
@@ -364,7 +370,8 @@ impl Connection {
     }
 
     fn take_banner(&mut self) -> Result<bool> {
-        let Some(banner) = banner::take(&mut self.input)? else { return Ok(false) };
+        let Some((banner, supported)) = banner::take(&mut self.input)? else { return Ok(false) };
+        self.wire.peer_compresses = supported & banner::COMPRESSION != 0;
         self.wire.reader.note(&banner);
         let State::Banner(opening) = std::mem::replace(&mut self.state, State::Closed) else {
             return Ok(false);

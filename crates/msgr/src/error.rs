@@ -47,6 +47,8 @@ pub enum Malformed {
     UnknownTag(u8),
     #[error("a frame's authentication tag does not match")]
     AuthTag,
+    #[error("a segment is not what {0} makes")]
+    Compressed(&'static str),
     #[error(transparent)]
     Payload(#[from] DecodeError),
 }
@@ -59,6 +61,10 @@ pub enum Misbehaved {
     FrameTooLarge { tag: Tag, bytes: u64, bytes_max: u64 },
     #[error("a compressed frame although compression was not agreed")]
     Compressed,
+    #[error("a frame unpacks to more than {bytes_max} bytes, which is what is left of its limit")]
+    UnpacksTooLarge { bytes_max: usize },
+    #[error("the peer chose compression method {0}, which was not offered")]
+    CompressionMethod(u32),
     #[error("the handshake takes more than {bytes_max} bytes")]
     HandshakeTooLarge { bytes_max: usize },
     #[error("the handshake's signature does not match what was sent")]

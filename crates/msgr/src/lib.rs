@@ -7,10 +7,11 @@
 //!   authentication a frame is bounded by [`Limits::control_frame_bytes_max`];
 //! - on a lossless session no message is lost or delivered twice, whatever happens to the sockets.
 //!
-//! Not here: msgr v1, msgr v2.0 (16.2 and later all speak 2.1), on-wire compression (never advertised, so never asked for).
+//! Not here: msgr v1, msgr v2.0 (16.2 and later all speak 2.1).
 
 pub mod auth;
 mod banner;
+pub mod compression;
 mod config;
 mod connection;
 mod crypto;
@@ -22,6 +23,7 @@ mod session;
 mod session_table;
 mod transmit;
 
+pub use compression::{Algorithm, Compression};
 pub use config::{Acceptor, Connector, Limits, Local};
 pub use connection::{Connection, Event};
 pub use error::{Error, Incompatible, Malformed, Misbehaved, Misuse, Result};

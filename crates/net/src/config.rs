@@ -11,6 +11,7 @@ use crate::mon::hunt::{Candidate, HuntOptions};
 use axon_cephx::CryptoKey;
 use axon_core::config::BadMonHost;
 use axon_msgr::auth::method;
+use axon_msgr::{Algorithm, Compression};
 use axon_proto::fsid::BadFsid;
 use axon_proto::{AuthEntity, EntityType, Fsid};
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ pub struct Config {
     pub fsid: Option<Fsid>,
     /// Methods and connection modes.
     pub policy: Arc<AuthPolicy>,
+    /// On-wire compression (`ms_osd_compress_*`).
+    pub compression: Compression,
     pub hunt: HuntOptions,
     /// `mon_client_ping_interval`.
     pub ping_interval: Duration,
@@ -115,6 +118,7 @@ impl Config {
         let hunt = HuntOptions::default();
         Ok(Config {
             policy: Arc::new(policy),
+            compression: compression(options)?,
             want_keys: wanted_keys(),
             name,
             key,
@@ -167,6 +171,44 @@ fn policy(own: EntityType, options: Options<'_>) -> Result<AuthPolicy, ConfigErr
         replace(options, option, list, parse_modes)?;
     }
     Ok(policy)
+}
+
+/// Unknown algorithms are left out, as upstream does; a list without a known one compresses nothing.
+fn compression(options: Options<'_>) -> Result<Compression, ConfigError> {
+    let defaults = Compression::default();
+    let mode = options("ms_osd_compress_mode").unwrap_or_default();
+    let algorithms = options("ms_osd_compression_algorithm")
+        .map(|list| list.split([';', ',', '=', ' ', '\t']).filter_map(Algorithm::from_name).collect());
+    Ok(Compression {
+        osds: matches!(mode.trim(), "force" | "aggressive" | "passive"),
+        algorithms: algorithms.unwrap_or(defaults.algorithms),
+        bytes_min: match options("ms_osd_compress_min_size") {
+            Some(value) => bytes(&value).ok_or_else(|| ConfigError::BadOption {
+                option: "ms_osd_compress_min_size",
+                why: "it is not a size such as 1024 or 1K".to_owned(),
+                value,
+            })?,
+            None => defaults.bytes_min,
+        },
+        secure: matches!(
+            options("ms_compress_secure").unwrap_or_default().trim(),
+            "true" | "1" | "yes" | "on"
+        ),
+    })
+}
+
+/// A size: `1024`, `1_K`, `1Ki`.
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim().replace('_', "");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text.get(digits.len()..)?.trim_end_matches('B').trim_end_matches('i') {
+        "" => 0,
+        "K" | "k" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return None,
+    };
+    digits.trim().parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 fn replace(
@@ -234,6 +276,20 @@ mod tests {
     }
 
     #[test]
+    fn compression_is_off_until_it_is_forced() {
+        let base = [("key", KEY), ("mon_host", "10.0.0.1")];
+        assert_eq!(load("mgr.x", &base).unwrap().compression, Compression::default());
+        let options = [
+            ("ms_osd_compress_mode", "force"),
+            ("ms_osd_compression_algorithm", "zstd, brotli lz4"),
+            ("ms_osd_compress_min_size", "4_K"),
+        ];
+        let forced = load("mgr.x", &[&base[..], &options].concat()).unwrap().compression;
+        let algorithms = vec![Algorithm::Zstd, Algorithm::Lz4];
+        assert_eq!(forced, Compression { osds: true, algorithms, bytes_min: 4096, secure: false });
+    }
+
+    #[test]
     fn each_mistake_names_what_to_check() {
         for (pairs, expect) in [
             (vec![("key", KEY)], "mon_host"),
@@ -244,6 +300,10 @@ mod tests {
             (vec![("mon_host", "v1:10.0.0.1"), ("key", KEY)], "only v1"),
             (vec![("mon_host", "10.0.0.1:x"), ("key", KEY)], "port"),
             (vec![("mon_host", "10.0.0.1"), ("key", KEY), ("fsid", "1")], "fsid"),
+            (
+                vec![("mon_host", "10.0.0.1"), ("key", KEY), ("ms_osd_compress_min_size", "some")],
+                "compress_min_size",
+            ),
             (
                 vec![("mon_host", "10.0.0.1"), ("key", KEY), ("ms_mon_cluster_mode", "x")],
                 "ms_mon_cluster_mode",

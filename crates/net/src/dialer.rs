@@ -72,6 +72,7 @@ impl Dialer {
             target,
             policy,
             limits: Limits::default(),
+            compression: self.config.compression.clone(),
             bounds: Bounds::default(),
             deadline,
             global_seq: self.global_seq.clone(),

@@ -8,7 +8,7 @@ use axon_cephx::wire::request;
 use axon_cephx::{Credentials, KeyRing, KeyType, Principal};
 use axon_launcher::{Cluster, Options, Release};
 use axon_msgr::auth::{ClientAuth, con_mode};
-use axon_msgr::{Acceptor, Connection, Connector, Event, Limits, Local, Peer, Policy};
+use axon_msgr::{Acceptor, Compression, Connection, Connector, Event, Limits, Local, Peer, Policy};
 use axon_net::auth::{AuthContext, AuthPolicy, CephxServerAuth, MonClientAuth, Renewed, ServiceClientAuth};
 use axon_net::connection::{Bounds, Connected, ConnectionEvent, Dial, GlobalSeq, connect};
 use axon_proto::msgs::{auth::MAuth, auth_reply::MAuthReply, mgr_beacon::MMgrBeacon};
@@ -135,6 +135,7 @@ impl<'a> Site<'a> {
             target,
             policy: Policy::lossy_client(0),
             limits: Limits::default(),
+            compression: Compression::default(),
             bounds: Bounds::default(),
             deadline: Duration::from_secs(10),
             global_seq: self.global_seq.clone(),
@@ -280,6 +281,7 @@ impl<'a> Site<'a> {
             peer_addr: EntityAddr::new(AddrType::ANY, socket.peer_addr()?, 0),
             policies: |_| Policy::stateless_server(0),
             limits: Limits::default(),
+            compression: Compression::default(),
             auth: Box::new(CephxServerAuth::new(self.context.clone(), self.policy.clone())),
             global_seq: 1,
             cookie: 2,
@@ -320,6 +322,7 @@ impl<'a> Site<'a> {
             target,
             policy: Policy::lossy_client(0),
             limits: Limits::default(),
+            compression: Compression::default(),
             auth: Box::new(auth),
             global_seq: 1,
             cookie: 1,
@@ -334,6 +337,7 @@ impl<'a> Site<'a> {
             peer_addr: target,
             policies: |_| Policy::stateless_server(0),
             limits: Limits::default(),
+            compression: Compression::default(),
             auth: Box::new(CephxServerAuth::new(self.context.clone(), self.policy.clone())),
             global_seq: 1,
             cookie: 2,

@@ -78,6 +78,8 @@ control! {
     Keepalive2 = Keepalive2 { timestamp: UTime }
     Keepalive2Ack = Keepalive2Ack { timestamp: UTime }
     Ack = Ack { seq: u64 }
+    CompressionRequest = CompressionRequest { is_compress: bool, preferred_methods: Vec<u32> }
+    CompressionDone = CompressionDone { is_compress: bool, method: u32 }
 }
 
 /// Encodes a payload.

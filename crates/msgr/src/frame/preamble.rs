@@ -2,7 +2,7 @@
 
 use super::{BLOCK_BYTES, INLINE_BYTES, SEGMENTS_MAX, Tag, crc32c, padded};
 use crate::crypto::TAG_BYTES;
-use crate::{Malformed, Misbehaved, Result};
+use crate::{Malformed, Result};
 use axon_denc::{Reader, Writer};
 
 /// Length of the preamble, without what secure mode puts behind it.
@@ -20,6 +20,8 @@ pub struct Preamble {
     /// 1 to 4.
     pub segment_count: usize,
     pub segment_bytes: [u32; SEGMENTS_MAX],
+    /// The segments are compressed; `segment_bytes` is what they have on the wire.
+    pub compressed: bool,
 }
 
 impl Preamble {
@@ -27,7 +29,7 @@ impl Preamble {
     #[must_use]
     pub fn of(tag: Tag, segment_bytes: [u32; SEGMENTS_MAX]) -> Self {
         let segment_count = segment_bytes.iter().rposition(|len| *len > 0).unwrap_or(0) + 1;
-        Preamble { tag, segment_count, segment_bytes }
+        Preamble { tag, segment_count, segment_bytes, compressed: false }
     }
 
     /// The lengths of the segments that the frame has.
@@ -69,7 +71,7 @@ impl Preamble {
             w.u32(*len);
             w.u16(alignment);
         }
-        w.u8(0);
+        w.u8(if self.compressed { COMPRESSED } else { 0 });
         w.u8(0);
         w.u32(crc32c(0, w.as_slice()));
         let mut out = [0; PREAMBLE_BYTES];
@@ -99,10 +101,7 @@ impl Preamble {
         if segment_count > 1 && segment_bytes.get(segment_count - 1) == Some(&0) {
             return Err(Malformed::LastSegmentEmpty.into());
         }
-        if flags & COMPRESSED != 0 {
-            return Err(Misbehaved::Compressed.into());
-        }
-        Ok(Preamble { tag, segment_count, segment_bytes })
+        Ok(Preamble { tag, segment_count, segment_bytes, compressed: flags & COMPRESSED != 0 })
     }
 }
 
@@ -120,9 +119,11 @@ mod tests {
 
     #[test]
     fn a_preamble_survives_and_every_flipped_bit_is_noticed() {
-        let preamble = Preamble::of(Tag::Message, [41, 5, 0, 4096]);
+        let mut preamble = Preamble::of(Tag::Message, [41, 5, 0, 4096]);
         let bytes = preamble.encode();
         assert_eq!(Preamble::decode(&bytes), Ok(preamble));
+        preamble.compressed = true;
+        assert_eq!(Preamble::decode(&preamble.encode()), Ok(preamble));
         for bit in 0..PREAMBLE_BYTES * 8 {
             let mut bad = bytes;
             bad[bit / 8] ^= 1 << (bit % 8);
@@ -145,8 +146,5 @@ mod tests {
         many[1] = 1;
         many[0] = 99;
         assert_eq!(Preamble::decode(&with_crc(many)), Err(Malformed::UnknownTag(99).into()));
-        many[0] = 1;
-        many[26] = COMPRESSED;
-        assert_eq!(Preamble::decode(&with_crc(many)), Err(Misbehaved::Compressed.into()));
     }
 }

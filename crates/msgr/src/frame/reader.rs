@@ -1,12 +1,14 @@
 //! Takes frames out of received bytes (`FrameAssembler::disasm_*_rev1`). Segments are slices of the received buffer.
 //!
 //! Invariants: a frame's size is checked against the limits before any of its payload is awaited; a frame that its sender
-//! aborted is skipped; nothing of a sealed piece is looked at before its tag was checked.
+//! aborted is skipped; nothing of a sealed piece is looked at before its tag was checked; a compressed frame is held to the same
+//! limit before and after it is unpacked.
 
 use super::{
     CRC_BYTES, CRC_EPILOGUE_BYTES, Frame, INLINE_BYTES, PREAMBLE_BYTES, Preamble, SECURE_EPILOGUE_BYTES,
     SEGMENTS_MAX, Tag, crc32c, late_status, padded,
 };
+use crate::compression::{Algorithm, decompress};
 use crate::crypto::{Cipher, TAG_BYTES};
 use crate::{Malformed, Misbehaved, Result};
 use axon_denc::Reader;
@@ -18,6 +20,13 @@ pub struct SizeLimits {
     pub control_bytes_max: u32,
     /// `None` while messages are not allowed yet.
     pub message_bytes_max: Option<u32>,
+}
+
+impl SizeLimits {
+    /// The limit of such a frame; `None` when it is not allowed at all.
+    fn of(&self, tag: Tag) -> Option<u32> {
+        if tag == Tag::Message { self.message_bytes_max } else { Some(self.control_bytes_max) }
+    }
 }
 
 /// What was taken, before its checksums or tags were verified.
@@ -32,6 +41,7 @@ enum Part {
 /// The receiving half of the frame layer.
 pub struct FrameReader {
     cipher: Option<Cipher>,
+    compression: Option<Algorithm>,
     part: Part,
     /// Raw bytes of all frames so far, while the handshake's signature is to cover them.
     record: Option<Vec<u8>>,
@@ -39,7 +49,7 @@ pub struct FrameReader {
 
 impl Default for FrameReader {
     fn default() -> Self {
-        FrameReader { cipher: None, part: Part::Preamble, record: Some(Vec::new()) }
+        FrameReader { cipher: None, compression: None, part: Part::Preamble, record: Some(Vec::new()) }
     }
 }
 
@@ -47,6 +57,11 @@ impl FrameReader {
     /// From the next frame on everything is sealed.
     pub fn secure(&mut self, cipher: Cipher) {
         self.cipher = Some(cipher);
+    }
+
+    /// From the next frame on segments may be compressed.
+    pub fn compressed(&mut self, algorithm: Algorithm) {
+        self.compression = Some(algorithm);
     }
 
     /// Notes bytes that were taken elsewhere (the banner).
@@ -82,6 +97,25 @@ impl FrameReader {
 
     /// Takes the next frame from `input`, if it is complete.
     pub fn poll(&mut self, input: &mut BytesMut, limits: SizeLimits) -> Result<Option<Frame>> {
+        match self.poll_packed(input, limits)? {
+            Some((frame, true)) => self.unpack(frame, limits).map(Some),
+            Some((frame, false)) => Ok(Some(frame)),
+            None => Ok(None),
+        }
+    }
+
+    fn unpack(&self, mut frame: Frame, limits: SizeLimits) -> Result<Frame> {
+        let Some(algorithm) = self.compression else { return Err(Misbehaved::Compressed.into()) };
+        let mut left = limits.of(frame.tag).unwrap_or(0) as usize;
+        for segment in &mut frame.segments {
+            *segment = decompress(algorithm, segment, left)?;
+            left -= segment.len().min(left);
+        }
+        Ok(frame)
+    }
+
+    /// The next frame as it was sent, and whether its segments are compressed.
+    fn poll_packed(&mut self, input: &mut BytesMut, limits: SizeLimits) -> Result<Option<(Frame, bool)>> {
         loop {
             let wanted = self.wanted();
             if input.len() < wanted {
@@ -96,20 +130,23 @@ impl FrameReader {
                     }
                     let preamble = Preamble::decode(&piece)?;
                     check_size(&preamble, limits)?;
+                    if preamble.compressed && self.compression.is_none() {
+                        return Err(Misbehaved::Compressed.into());
+                    }
                     piece.advance(PREAMBLE_BYTES);
                     self.part = Part::Body(preamble, piece.freeze());
                 }
                 Part::Body(preamble, inline) => {
                     let Some(cipher) = &mut self.cipher else {
                         match crc_frame(&preamble, piece.freeze())? {
-                            Some(frame) => return Ok(Some(frame)),
+                            Some(frame) => return Ok(Some((frame, preamble.compressed))),
                             None => continue,
                         }
                     };
                     let first = first_segment(cipher, &preamble, inline, piece)?;
                     if preamble.segment_count == 1 {
                         let segments = [first, Bytes::new(), Bytes::new(), Bytes::new()];
-                        return Ok(Some(Frame { tag: preamble.tag, segments }));
+                        return Ok(Some((Frame { tag: preamble.tag, segments }, preamble.compressed)));
                     }
                     self.part = Part::Rest(preamble, first);
                 }
@@ -118,7 +155,7 @@ impl FrameReader {
                         cipher.open(&mut piece)?;
                     }
                     if let Some(frame) = secure_frame(&preamble, first, piece.freeze())? {
-                        return Ok(Some(frame));
+                        return Ok(Some((frame, preamble.compressed)));
                     }
                 }
             }
@@ -128,12 +165,8 @@ impl FrameReader {
 
 fn check_size(preamble: &Preamble, limits: SizeLimits) -> Result<()> {
     let tag = preamble.tag;
-    let bytes_max = match (tag, limits.message_bytes_max) {
-        (Tag::Message, Some(bytes_max)) => bytes_max,
-        (Tag::Message, None) => {
-            return Err(Misbehaved::UnexpectedFrame { tag, expecting: "the handshake" }.into());
-        }
-        _ => limits.control_bytes_max,
+    let Some(bytes_max) = limits.of(tag) else {
+        return Err(Misbehaved::UnexpectedFrame { tag, expecting: "the handshake" }.into());
     };
     let (bytes, bytes_max) = (preamble.payload_bytes(), u64::from(bytes_max));
     if bytes > bytes_max {

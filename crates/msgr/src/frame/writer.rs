@@ -5,6 +5,7 @@ use super::{
     CRC_EPILOGUE_BYTES, INLINE_BYTES, Preamble, SECURE_EPILOGUE_BYTES, SEGMENTS_MAX, Tag, crc32c,
     late_status, padded,
 };
+use crate::compression::{Algorithm, compress};
 use crate::crypto::{Cipher, TAG_BYTES};
 use crate::transmit::Transmit;
 use crate::{Misuse, Result};
@@ -14,6 +15,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 #[derive(Default)]
 pub struct FrameWriter {
     cipher: Option<Cipher>,
+    /// With the fewest bytes of a frame that is compressed.
+    compression: Option<(Algorithm, u64)>,
 }
 
 impl FrameWriter {
@@ -22,8 +25,41 @@ impl FrameWriter {
         self.cipher = Some(cipher);
     }
 
+    /// From now on frames of at least `bytes_min` are compressed.
+    pub fn compress(&mut self, algorithm: Algorithm, bytes_min: u64) {
+        self.compression = Some((algorithm, bytes_min));
+    }
+
     /// Appends a frame of `segments` to `out`.
     pub fn put(&mut self, tag: Tag, segments: &[Bytes; SEGMENTS_MAX], out: &mut Transmit) -> Result<()> {
+        match self.packed(segments) {
+            Some(packed) => self.assemble(tag, &packed, true, out),
+            None => self.assemble(tag, segments, false, out),
+        }
+    }
+
+    /// The segments compressed, when that is agreed and makes them smaller.
+    fn packed(&self, segments: &[Bytes; SEGMENTS_MAX]) -> Option<[Bytes; SEGMENTS_MAX]> {
+        let (algorithm, bytes_min) = self.compression?;
+        let total = |segments: &[Bytes; SEGMENTS_MAX]| segments.iter().map(Bytes::len).sum::<usize>();
+        let plain = total(segments);
+        if (plain as u64) < bytes_min {
+            return None;
+        }
+        let mut packed: [Bytes; SEGMENTS_MAX] = Default::default();
+        for (slot, segment) in packed.iter_mut().zip(segments) {
+            *slot = compress(algorithm, segment)?;
+        }
+        (total(&packed) < plain).then_some(packed)
+    }
+
+    fn assemble(
+        &mut self,
+        tag: Tag,
+        segments: &[Bytes; SEGMENTS_MAX],
+        compressed: bool,
+        out: &mut Transmit,
+    ) -> Result<()> {
         let mut lengths = [0; SEGMENTS_MAX];
         for (len, segment) in lengths.iter_mut().zip(segments) {
             *len = u32::try_from(segment.len()).map_err(|_| Misuse::MessageTooLarge {
@@ -31,7 +67,7 @@ impl FrameWriter {
                 bytes_max: u32::MAX as usize,
             })?;
         }
-        let preamble = Preamble::of(tag, lengths);
+        let preamble = Preamble { compressed, ..Preamble::of(tag, lengths) };
         match &mut self.cipher {
             Some(cipher) => sealed(cipher, &preamble, segments, out.tail()),
             None => {

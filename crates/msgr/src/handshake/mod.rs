@@ -10,7 +10,7 @@ pub(crate) use wire::Wire;
 
 use crate::auth::PeerIdentity;
 use crate::frame::{Frame, Tag};
-use crate::{Misbehaved, Result, Session};
+use crate::{Algorithm, Misbehaved, Result, Session};
 use axon_denc::Features;
 use axon_proto::{EntityAddr, EntityAddrVec, EntityName};
 
@@ -23,6 +23,8 @@ pub struct Peer {
     pub features: Features,
     /// `auth::con_mode`.
     pub con_mode: u32,
+    /// What frames may be compressed with.
+    pub compression: Option<Algorithm>,
     /// The peer of an accepting side as it proved itself; `None` on the connecting side.
     pub identity: Option<PeerIdentity>,
     /// The connecting side's global id, as the authentication yielded it.
@@ -46,11 +48,13 @@ pub(crate) enum Phase {
     ClientHello(client::Hello),
     ClientAuth(client::Auth),
     ClientSignature(client::Signature),
+    ClientCompression(client::Compression),
     ClientIdent(client::Ident),
     ClientReconnect(client::Reconnect),
     ServerHello(server::Hello),
     ServerAuth(server::Auth),
     ServerSignature(server::Signature),
+    ServerCompression(server::Compression),
     ServerIdent(server::Ident),
     /// The owner is asked what to do with the peer's ident.
     ServerDeciding(server::Deciding),
@@ -70,11 +74,13 @@ impl Phase {
             Phase::ClientHello(phase) => phase.step(frame, ctx),
             Phase::ClientAuth(phase) => phase.step(frame, ctx),
             Phase::ClientSignature(phase) => phase.step(frame, ctx),
+            Phase::ClientCompression(phase) => phase.step(frame, ctx),
             Phase::ClientIdent(phase) => phase.step(frame, ctx),
             Phase::ClientReconnect(phase) => phase.step(frame, ctx),
             Phase::ServerHello(phase) => phase.step(frame, ctx),
             Phase::ServerAuth(phase) => phase.step(frame, ctx),
             Phase::ServerSignature(phase) => phase.step(frame, ctx),
+            Phase::ServerCompression(phase) => phase.step(frame, ctx),
             Phase::ServerIdent(phase) => phase.step(frame, ctx),
             Phase::ServerDeciding(_) => unexpected(frame.tag, "our decision"),
         }

@@ -5,7 +5,7 @@ use crate::crypto::ciphers;
 use crate::frame::control::{self, Control};
 use crate::frame::{FrameReader, FrameWriter, SEGMENTS_MAX, Tag};
 use crate::transmit::Transmit;
-use crate::{Limits, Misbehaved, Result};
+use crate::{Algorithm, Limits, Misbehaved, Result};
 use bytes::Bytes;
 
 pub(crate) struct Wire {
@@ -14,6 +14,8 @@ pub(crate) struct Wire {
     pub out: Transmit,
     sent: Option<Vec<u8>>,
     pub limits: Limits,
+    /// The peer's banner says that it negotiates compression.
+    pub peer_compresses: bool,
 }
 
 impl Wire {
@@ -24,6 +26,7 @@ impl Wire {
             out: Transmit::default(),
             sent: Some(Vec::new()),
             limits,
+            peer_compresses: false,
         }
     }
 
@@ -68,6 +71,12 @@ impl Wire {
             return Err(Misbehaved::HandshakeTooLarge { bytes_max }.into());
         }
         Ok(())
+    }
+
+    /// From now on frames in both directions may be compressed.
+    pub fn compress(&mut self, algorithm: Algorithm, bytes_min: u64) {
+        self.reader.compressed(algorithm);
+        self.writer.compress(algorithm, bytes_min);
     }
 
     /// From now on both directions are protected as `mode` asks for.

@@ -1,5 +1,6 @@
 //! A pair of endpoints on a virtual wire, with an authentication that knows one password.
 
+mod compression;
 mod faults;
 mod hostile;
 mod sessions;
@@ -7,7 +8,7 @@ mod sessions;
 use crate::auth::{
     AuthError, AuthKeys, AuthRequest, ClientAuth, PeerIdentity, ServerAuth, ServerStep, con_mode,
 };
-use crate::{Acceptor, Connection, Connector, Event, Limits, Local, Peer, Policy};
+use crate::{Acceptor, Compression, Connection, Connector, Event, Limits, Local, Peer, Policy};
 use axon_proto::{AuthEntity, EntityAddr, EntityAddrVec, EntityType, MessageHeader, RawMessage};
 use bytes::Bytes;
 use zeroize::Zeroizing;
@@ -98,21 +99,29 @@ pub fn server_addr() -> EntityAddr {
 }
 
 pub fn client(mode: u32, policy: Policy, password: &'static [u8]) -> Connection {
-    Connection::connect(Connector {
+    Connection::connect(connector(mode, policy, password)).unwrap()
+}
+
+pub fn connector(mode: u32, policy: Policy, password: &'static [u8]) -> Connector {
+    Connector {
         local: Local { kind: EntityType::MGR, num: None, addrs: EntityAddrVec::default(), nonce: 5 },
         peer: EntityType::MGR,
         target: server_addr(),
         policy,
         limits: Limits::default(),
+        compression: Compression::default(),
         auth: Box::new(FakeClient { mode, password }),
         global_seq: 1,
         cookie: 0xc11e,
-    })
-    .unwrap()
+    }
 }
 
 pub fn server(policies: fn(EntityType) -> Policy, cookie: u64) -> Connection {
-    Connection::accept(Acceptor {
+    Connection::accept(acceptor(policies, cookie)).unwrap()
+}
+
+pub fn acceptor(policies: fn(EntityType) -> Policy, cookie: u64) -> Acceptor {
+    Acceptor {
         local: Local {
             kind: EntityType::MGR,
             num: Some(9),
@@ -122,11 +131,11 @@ pub fn server(policies: fn(EntityType) -> Policy, cookie: u64) -> Connection {
         peer_addr: EntityAddr::v2("127.0.0.1:50000".parse().unwrap()),
         policies,
         limits: Limits::default(),
+        compression: Compression::default(),
         auth: Box::new(FakeServer::default()),
         global_seq: 1,
         cookie,
-    })
-    .unwrap()
+    }
 }
 
 pub fn stateless(_: EntityType) -> Policy {

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{Error, Result};
 use axon_msgr::auth::{AuthError, ClientAuth};
-use axon_msgr::{Connection, Connector, Event, Limits, Local, Peer, Policy};
+use axon_msgr::{Compression, Connection, Connector, Event, Limits, Local, Peer, Policy};
 use axon_proto::{EntityAddr, EntityType};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub struct Dial {
     pub target: EntityAddr,
     pub policy: Policy,
     pub limits: Limits,
+    pub compression: Compression,
     pub bounds: Bounds,
     /// For TCP connect and the whole handshake together.
     pub deadline: Duration,
@@ -47,6 +48,7 @@ impl Dial {
             target: self.target,
             policy: self.policy,
             limits: self.limits,
+            compression: self.compression.clone(),
             auth,
             global_seq: self.global_seq.next(),
             cookie: cookie()?,

@@ -16,7 +16,7 @@ mod tests;
 use crate::connection::{Bounds, ConnectionHandle, GlobalSeq};
 use crate::{Error, Result};
 use axon_msgr::auth::ServerAuth;
-use axon_msgr::{Limits, Local, Peer, Policy};
+use axon_msgr::{Compression, Limits, Local, Peer, Policy};
 use axon_proto::{AddrType, EntityAddr, EntityAddrVec, EntityType, RawMessage, UTime};
 use session::Accepting;
 use std::io::ErrorKind;
@@ -48,6 +48,7 @@ pub struct ListenerConfig {
     pub nonce: u32,
     pub policies: fn(EntityType) -> Policy,
     pub limits: Limits,
+    pub compression: Compression,
     pub bounds: Bounds,
     pub sessions_max: usize,
     /// Connections that have not authenticated yet.
@@ -70,6 +71,7 @@ impl ListenerConfig {
             nonce,
             policies: Policy::of_manager_towards,
             limits: Limits { message_bytes_max: 64 << 20, ..Limits::default() },
+            compression: Compression::default(),
             bounds: Bounds { events_max: 1024, ..Bounds::default() },
             sessions_max: 32 << 10,
             handshakes_max: 1024,

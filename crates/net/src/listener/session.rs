@@ -68,6 +68,7 @@ impl Accepting {
             peer_addr,
             policies: config.policies,
             limits: config.limits,
+            compression: config.compression.clone(),
             auth: (self.shared.verifiers)(self.peer),
             global_seq: self.shared.global_seq.next(),
             cookie: cookie()?,

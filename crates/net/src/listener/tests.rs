@@ -67,6 +67,7 @@ fn dial(target: EntityAddr, policy: Policy) -> Dial {
         target,
         policy,
         limits: Limits::default(),
+        compression: Compression::default(),
         bounds: Bounds::default(),
         deadline: Duration::from_secs(5),
         global_seq: Arc::default(),

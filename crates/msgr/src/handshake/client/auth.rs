@@ -55,6 +55,7 @@ impl Auth {
             our_addr: self.our_addr,
             global_id: done.global_id,
             con_mode: done.con_mode,
+            compression: None,
         };
         Signature::enter(authenticated, &keys, ctx.wire).map(|s| Step::Next(Phase::ClientSignature(s)))
     }

@@ -45,7 +45,7 @@ impl Ident {
     }
 
     fn done(self, ident: ServerIdent, ctx: &mut Context<'_>) -> Result<Step> {
-        let Authenticated { call, our_addr, global_id, con_mode } = self.0;
+        let Authenticated { call, our_addr, global_id, con_mode, compression } = self.0;
         if !ident.addrs.0.contains(&call.target) {
             return Err(Misbehaved::NotWhoWasCalled { target: call.target, claimed: ident.addrs }.into());
         }
@@ -56,6 +56,7 @@ impl Ident {
             addrs: ident.addrs,
             features: Features(ident.supported_features & call.policy.features_supported),
             con_mode,
+            compression,
             identity: None,
             global_id,
             // The server's word counts: a stateless one keeps no session for a client that wants one.

@@ -1,18 +1,20 @@
-//! The connecting side's phases, in order: hello, auth, signature, then ident (a new session) or reconnect (an earlier one).
+//! The connecting side's phases, in order: hello, auth, signature, compression (with peers that know it), then ident (a new session) or reconnect (an earlier one).
 
 mod auth;
+mod compression;
 mod hello;
 mod ident;
 mod reconnect;
 mod signature;
 
 pub(crate) use auth::Auth;
+pub(crate) use compression::Compression;
 pub(crate) use hello::Hello;
 pub(crate) use ident::Ident;
 pub(crate) use reconnect::Reconnect;
 pub(crate) use signature::Signature;
 
-use crate::{Connector, Local};
+use crate::{Algorithm, Connector, Local};
 use axon_proto::{AddrType, EntityAddr, EntityAddrVec};
 
 /// What the authentication has settled.
@@ -21,6 +23,7 @@ pub(crate) struct Authenticated {
     pub our_addr: EntityAddr,
     pub global_id: u64,
     pub con_mode: u32,
+    pub compression: Option<Algorithm>,
 }
 
 /// The addresses for the ident frames: ours, or the one that the peer sees (`AsyncMessenger::learned_addr`).

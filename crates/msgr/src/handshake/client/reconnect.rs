@@ -59,10 +59,12 @@ impl Reconnect {
 
     fn done(self, ok: &ReconnectOk, ctx: &mut Context<'_>) -> Result<Step> {
         ctx.session.handle_ack(ok.msg_seq);
-        let Authenticated { our_addr, global_id, con_mode, .. } = self.authenticated;
+        let Authenticated { our_addr, global_id, con_mode, compression, .. } = self.authenticated;
         // A session that can be resumed has had its ident, and so a peer.
         match ctx.session.peer.clone() {
-            Some(peer) => Ok(Step::Done(Peer { con_mode, global_id, our_addr, resumed: true, ..peer })),
+            Some(peer) => {
+                Ok(Step::Done(Peer { con_mode, compression, global_id, our_addr, resumed: true, ..peer }))
+            }
             None => unexpected(Tag::SessionReconnectOk, "SERVER_IDENT"),
         }
     }

@@ -1,6 +1,6 @@
-//! Signatures are exchanged; then the session begins or goes on.
+//! Signatures are exchanged; then compression is agreed, with peers that know it.
 
-use super::{Authenticated, Ident, Reconnect};
+use super::{Authenticated, Compression};
 use crate::Result;
 use crate::auth::AuthKeys;
 use crate::frame::Frame;
@@ -19,10 +19,6 @@ impl Signature {
 
     pub fn step(self, frame: &Frame, ctx: &mut Context<'_>) -> Result<Step> {
         self.expected.check(frame, ctx)?;
-        if ctx.session.server_cookie == 0 {
-            Ident::enter(self.authenticated, ctx)
-        } else {
-            Reconnect::enter(self.authenticated, ctx)
-        }
+        Compression::enter(self.authenticated, ctx)
     }
 }

@@ -50,7 +50,8 @@ impl Auth {
             ServerStep::Done { identity, con_mode, payload, keys } => {
                 ctx.wire.send(&AuthDone { global_id: identity.global_id, con_mode, payload })?;
                 ctx.wire.protect(con_mode, &keys, true)?;
-                let authenticated = Authenticated { greeted: self.greeted, identity, con_mode };
+                let authenticated =
+                    Authenticated { greeted: self.greeted, identity, con_mode, compression: None };
                 let next = Signature::enter(authenticated, &keys, ctx.wire)?;
                 return Ok(Step::Next(Phase::ServerSignature(next)));
             }

@@ -87,7 +87,7 @@ impl Deciding {
 
     /// Answers CLIENT_IDENT: the session starts over here.
     pub fn begin(self, ctx: &mut Context<'_>) -> Result<Step> {
-        let Authenticated { greeted, identity, con_mode } = self.authenticated;
+        let Authenticated { greeted, identity, con_mode, compression } = self.authenticated;
         let Offer::Ident(ident) = self.offer else { return Err(Misuse::NothingToDecide.into()) };
         let policy = greeted.policy;
         let session = &mut *ctx.session;
@@ -111,6 +111,7 @@ impl Deciding {
             addrs: ident.addrs,
             features: Features(ident.supported_features & policy.features_supported),
             con_mode,
+            compression,
             global_id: identity.global_id,
             identity: Some(identity),
             lossy: policy.lossy,
@@ -120,7 +121,7 @@ impl Deciding {
     }
 
     fn resume(self, ctx: &mut Context<'_>) -> Result<Step> {
-        let Authenticated { greeted, identity, con_mode } = self.authenticated;
+        let Authenticated { greeted, identity, con_mode, compression } = self.authenticated;
         let Offer::Reconnect(reconnect) = self.offer else { return Err(Misuse::NothingToDecide.into()) };
         let session = &mut *ctx.session;
         let Some(peer) = session.peer.clone() else { return Err(Misuse::NothingToDecide.into()) };
@@ -130,6 +131,7 @@ impl Deciding {
         ctx.wire.send(&ReconnectOk { msg_seq: session.in_seq })?;
         Ok(Step::Done(Peer {
             con_mode,
+            compression,
             global_id: identity.global_id,
             identity: Some(identity),
             our_addr: greeted.our_addr,

@@ -1,13 +1,15 @@
-//! The accepting side's phases, in order: hello, auth, signature, ident; then, unless sessions of this peer are never
+//! The accepting side's phases, in order: hello, auth, signature, compression (with peers that know it), ident; then, unless sessions of this peer are never
 //! kept, the owner's decision about earlier sessions.
 
 mod auth;
+mod compression;
 mod deciding;
 mod hello;
 mod ident;
 mod signature;
 
 pub(crate) use auth::Auth;
+pub(crate) use compression::Compression;
 pub(crate) use deciding::Deciding;
 pub use deciding::{Decision, Offer};
 pub(crate) use hello::Hello;
@@ -15,7 +17,7 @@ pub(crate) use ident::Ident;
 pub(crate) use signature::Signature;
 
 use crate::auth::PeerIdentity;
-use crate::{Acceptor, Policy};
+use crate::{Acceptor, Algorithm, Policy};
 use axon_proto::{EntityAddr, EntityType};
 
 /// What the hello has told.
@@ -31,4 +33,5 @@ pub(crate) struct Authenticated {
     pub greeted: Greeted,
     pub identity: PeerIdentity,
     pub con_mode: u32,
+    pub compression: Option<Algorithm>,
 }

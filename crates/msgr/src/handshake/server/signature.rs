@@ -1,11 +1,11 @@
 //! Signatures are exchanged.
 
-use super::{Authenticated, Ident};
+use super::{Authenticated, Compression};
 use crate::Result;
 use crate::auth::AuthKeys;
 use crate::frame::Frame;
 use crate::handshake::signature::Expected;
-use crate::handshake::{Context, Phase, Step, Wire};
+use crate::handshake::{Context, Step, Wire};
 
 pub(crate) struct Signature {
     authenticated: Authenticated,
@@ -19,6 +19,6 @@ impl Signature {
 
     pub fn step(self, frame: &Frame, ctx: &mut Context<'_>) -> Result<Step> {
         self.expected.check(frame, ctx)?;
-        Ok(Step::Next(Phase::ServerIdent(Ident::enter(self.authenticated))))
+        Ok(Compression::enter(self.authenticated, ctx))
     }
 }
