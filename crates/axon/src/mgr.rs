@@ -3,6 +3,7 @@
 use crate::mgr_args::{self, MgrArgs};
 use crate::settings::{self, Given};
 use anyhow::Context;
+use axon_core::MgrOptions;
 use axon_core::config::{Level, Settings};
 use axon_core::health::HealthOptions;
 use axon_proto::{AuthEntity, EntityType};
@@ -72,20 +73,19 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
             net,
             module_path: PathBuf::from(module_path.as_deref().unwrap_or(axon_mgr::MODULE_PATH)),
             public_ip,
-            timing: axon_mgr::Timing::default(),
             options: local_options(&settings),
         };
         axon_mgr::run(config, stopped()).await
     })
 }
 
-/// The options of health checks that this host sets: they count before the monitors'.
+/// The manager's options that this host sets: they count before the monitors'.
 fn local_options(settings: &Settings) -> BTreeMap<String, String> {
     let is_local = |name: &&&str| {
         let levels = settings.levels(name);
         levels.is_some_and(|levels| levels.keys().any(|level| *level > Level::Mon))
     };
-    let names = HealthOptions::NAMES.iter().filter(is_local);
+    let names = HealthOptions::NAMES.iter().chain(MgrOptions::NAMES).filter(is_local);
     names.filter_map(|name| Some(((*name).to_owned(), settings.value(name)?))).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The manager's knowledge of the cluster and the handles by which modules and the REST API reach it. Pure: no runtime,
 //! socket, clock, RNG or thread; `axon-net` feeds events in and carries commands out.
 
+pub mod adjust_pgs;
 pub mod caps;
 pub mod cluster;
 pub mod command;
@@ -11,6 +12,7 @@ pub mod fs_status;
 pub mod health;
 pub mod kv;
 pub mod lifecycle;
+pub mod mgr_options;
 pub mod osd_places;
 pub mod perf;
 pub mod pg_map;
@@ -21,4 +23,5 @@ pub mod text;
 pub use cluster::Cluster;
 pub use command::{Command, CommandError, CommandOutput, CommandSink, Commands, Target};
 pub use kv::{Kv, KvUpdate};
+pub use mgr_options::MgrOptions;
 pub use state::{Identity, State};

@@ -4,6 +4,7 @@
 use crate::daemons::DaemonIndex;
 use crate::health::HealthOptions;
 use crate::kv::Kv;
+use crate::mgr_options::MgrOptions;
 use crate::perf::PerfIndex;
 use crate::pg_map::PgMap;
 use axon_proto::Fsid;
@@ -87,8 +88,18 @@ impl State {
     /// The options of the manager's health checks: this host's configuration counts before the monitors'.
     #[must_use]
     pub fn health_options(&self) -> HealthOptions {
-        let (local, central) = (&self.local_options, &self.options);
-        HealthOptions::from_config(|name| local.get(name).or_else(|| central.get(name)).map(String::as_str))
+        HealthOptions::from_config(|name| self.option(name))
+    }
+
+    /// The manager's own options, in the same order.
+    #[must_use]
+    pub fn mgr_options(&self) -> MgrOptions {
+        MgrOptions::from_config(|name| self.option(name))
+    }
+
+    /// An option that is set: on this host, or by the monitors.
+    fn option(&self, name: &str) -> Option<&str> {
+        self.local_options.get(name).or_else(|| self.options.get(name)).map(String::as_str)
     }
 
     /// An option of the manager by upstream's name: this host's configuration counts before the monitors', and what cannot

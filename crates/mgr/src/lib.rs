@@ -9,5 +9,4 @@ mod run;
 mod sysinfo;
 
 pub use modules::MODULE_PATH;
-pub use owner::Timing;
 pub use run::{Config, run};

@@ -7,11 +7,11 @@ use crate::active::Active;
 use crate::dispatch::{Dispatcher, Sink};
 use crate::identity;
 use crate::modules::Modules;
-use crate::owner::{About, Effect, LISTS, Owner, SUBSCRIPTIONS, Session, SessionId, Timing};
+use crate::owner::{About, Effect, LISTS, Owner, SUBSCRIPTIONS, Session, SessionId};
 use anyhow::Context;
 use axon_core::caps::MgrCap;
 use axon_core::daemons::DaemonKey;
-use axon_core::{Cluster, Command, Identity, State, Target};
+use axon_core::{Cluster, Command, CommandOutput, Identity, State, Target};
 use axon_net::connection::ConnectionHandle;
 use axon_net::listener::SessionEvent;
 use axon_net::mon::MonError;
@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 /// What `axon mgr` was told.
@@ -33,7 +34,6 @@ pub struct Config {
     pub module_path: PathBuf,
     /// `public_addr`; `None`: the address that the monitors see.
     pub public_ip: Option<std::net::IpAddr>,
-    pub timing: Timing,
     /// Options of health checks that `ceph.conf`, the environment or the command line set.
     pub options: BTreeMap<String, String>,
 }
@@ -60,6 +60,9 @@ pub(crate) enum Report {
 /// Reports that may wait for the owner.
 const REPORTS_MAX: usize = 1024;
 
+/// Messages of the monitors that are applied before a snapshot is published.
+const BATCH_EVENTS_MAX: usize = 64;
+
 /// Runs until `stop` resolves or nothing can be done any more.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     tokio::pin!(stop);
@@ -69,26 +72,43 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
         () = &mut stop => return Ok(()),
     };
     let mut runner = Runner::new(config, client, open).await?;
-    let mut tick = tokio::time::interval(Duration::from_secs(runner.config.timing.tick_secs));
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut next_tick = Instant::now();
+    let mut publish_within = None;
     loop {
         tokio::select! {
             biased;
             () = &mut stop => break,
-            _ = tick.tick() => runner.owner.handle_tick(now()),
-            event = events.recv() => match event {
-                Some(event) => runner.handle_event(event),
-                None => anyhow::bail!("the monitors' session has ended"),
-            },
+            () = tokio::time::sleep_until(next_tick) => {
+                runner.owner.handle_tick(now());
+                // The period may have changed.
+                next_tick = Instant::now() + runner.owner.tick_period();
+            }
+            event = events.recv() => {
+                let Some(event) = event else { anyhow::bail!("the monitors' session has ended") };
+                runner.handle_event(event);
+                // What waits with it makes one snapshot.
+                for event in std::iter::from_fn(|| events.try_recv().ok()).take(BATCH_EVENTS_MAX) {
+                    runner.handle_event(event);
+                }
+            }
             event = runner.active.next_event() => runner.handle_session_event(event),
             Some(report) = runner.reports.recv() => runner.handle_report(report)?,
+            () = after(publish_within) => {}
         }
-        runner.settle().await;
+        publish_within = runner.settle().await;
     }
     info!("stopping");
     runner.active.stop();
     runner.client.shutdown();
     Ok(())
+}
+
+/// Resolves after that time; never without one.
+async fn after(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits for the first session. What can pass is waited for and logged; a refusal is final.
@@ -137,7 +157,7 @@ impl Runner {
         let cluster = Cluster::new(state.clone(), Arc::new(sink));
         dispatcher.attach(cluster.clone());
         let about = About { metadata, options: config.options.clone() };
-        let owner = Owner::new(cluster.clone(), state, about, config.timing, modules);
+        let owner = Owner::new(cluster.clone(), state, about, modules);
         for what in SUBSCRIPTIONS {
             client.subscribe(what, 0).await;
         }
@@ -206,9 +226,9 @@ impl Runner {
         Ok(())
     }
 
-    /// Publishes what has changed and carries out what the owner wants done.
-    async fn settle(&mut self) {
-        self.owner.publish();
+    /// Publishes what is due and carries out what the owner wants done; how long what is not published may wait.
+    async fn settle(&mut self) -> Option<Duration> {
+        let publish_within = self.owner.publish(now());
         self.client.set_osd_map(self.cluster.state().osd_map.clone());
         for effect in self.owner.take_effects() {
             match effect {
@@ -240,8 +260,21 @@ impl Runner {
                     };
                     self.dispatcher.clone().answer(request, session.clone(), handle.clone());
                 }
+                Effect::MonCommand(command) => self.send_command(command),
             }
         }
+        publish_within
+    }
+
+    fn send_command(&self, command: Command) {
+        let cluster = self.cluster.clone();
+        tokio::spawn(async move {
+            let text = command.to_json();
+            match cluster.command(Target::Mon, command).await.and_then(CommandOutput::success) {
+                Ok(_) => info!(command = text, "sent to the monitors"),
+                Err(why) => warn!(command = text, %why, "refused by the monitors"),
+            }
+        });
     }
 
     fn close(&mut self, id: SessionId) {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use axon_launcher::{Cluster, Health, Kind, Release};
 use serde_json::json;
 
@@ -76,6 +76,13 @@ impl Bench {
         }
         self.cluster.start(osd)?;
         self.cluster.wait_well(allowed, HEALTH_AT_MOST)
+    }
+
+    /// What a daemon has written into its log.
+    pub fn log_of(&self, daemon: &str) -> Result<String> {
+        let path = self.cluster.dir().join("log").join(format!("{daemon}.log"));
+        let bytes = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The active manager's name, if one is active.

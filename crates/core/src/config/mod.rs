@@ -4,6 +4,7 @@ pub mod conf_file;
 pub mod expand;
 pub mod mon_host;
 pub mod settings;
+pub mod typed;
 
 pub use conf_file::{ConfError, ConfFile};
 pub use expand::{Variables, expand};

@@ -1,37 +1,10 @@
 //! The options that the checks depend on, with upstream's defaults (`src/common/options/*.yaml.in`).
 
-use std::str::FromStr;
+use crate::config::typed::{Text, typed_options};
 
-macro_rules! options {
-    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr;)*) => {
-        /// Values by upstream's option names.
-        #[derive(Clone, Debug, PartialEq)]
-        pub struct HealthOptions {
-            $( $(#[$doc])* pub $name: $type, )*
-        }
-
-        impl Default for HealthOptions {
-            fn default() -> Self {
-                HealthOptions { $( $name: $default, )* }
-            }
-        }
-
-        impl HealthOptions {
-            /// Their names.
-            pub const NAMES: &[&str] = &[$( stringify!($name) ),*];
-
-            /// The values that are set, by name; what cannot be read keeps its default.
-            #[must_use]
-            pub fn from_config<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Self {
-                let mut out = Self::default();
-                $( read(value(stringify!($name)), &mut out.$name); )*
-                out
-            }
-        }
-    };
-}
-
-options! {
+typed_options! {
+    /// Values by upstream's option names.
+    HealthOptions;
     mon_health_max_detail: usize = 50;
     /// Seconds.
     mon_pg_stuck_threshold: u32 = 60;
@@ -64,29 +37,6 @@ options! {
     mon_warn_on_pool_no_app_grace: u32 = 300;
     mon_osd_snap_trim_queue_warn_on: u32 = 32_768;
     mon_osd_reporter_subtree_level: Text = Text("host".to_owned());
-}
-
-/// Any text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text(pub String);
-impl FromStr for Text {
-    type Err = std::convert::Infallible;
-    fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Ok(Text(s.to_owned()))
-    }
-}
-
-fn read<T: FromStr>(text: Option<&str>, place: &mut T) {
-    let Some(text) = text.map(str::trim) else { return };
-    // The monitors keep what the operator typed: 1 and yes are true as well, and a whole number may be written 60.0.
-    let text = match text {
-        "1" | "yes" | "on" if std::any::type_name::<T>() == "bool" => "true",
-        "0" | "no" | "off" if std::any::type_name::<T>() == "bool" => "false",
-        other => other,
-    };
-    if let Ok(value) = text.parse().or_else(|_| text.trim_end_matches('0').trim_end_matches('.').parse()) {
-        *place = value;
-    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Takes an OSD's report. What is older than what the map has, or of a PG that no pool has, is left out.
+    /// Takes an OSD's report. What is older than what the map has, or of a PG or pool that does not exist, is left out.
     pub fn report(&mut self, map: &PgMap, osds: &impl OsdView, from: i32, stats: MPGStats) {
         // An OSD that is out has no part in the sums; its sequence still tells the monitors that it reported.
         let osd_stat = if osds.is_out(from) {
@@ -43,7 +43,8 @@ impl Pending {
                 self.pg_stat.insert(pg, stat);
             }
         }
-        let statfs = stats.pool_stat.into_iter().map(|(pool, statfs)| ((pool, from), statfs));
+        let known_pools = stats.pool_stat.into_iter().filter(|(pool, _)| self.pools.contains_key(pool));
+        let statfs = known_pools.map(|(pool, statfs)| ((pool, from), statfs));
         self.pool_statfs.extend(statfs);
     }
 

@@ -17,9 +17,7 @@ use std::sync::Arc;
 impl Owner {
     /// A peer has authenticated.
     pub fn handle_session(&mut self, id: SessionId, session: Session) {
-        if session.kind() == EntityType::OSD
-            && let Ok(osd) = session.entity.id.parse()
-        {
+        if let Some(osd) = session.osd() {
             self.osd_sessions.insert(osd, id);
         }
         self.sessions.insert(id, session);
@@ -67,7 +65,7 @@ impl Owner {
     }
 
     fn handle_open(&mut self, id: SessionId, session: &Session, m: MMgrOpen, now: UTime) {
-        let key = key_of(&m.service_name, session.kind(), &m.daemon_name);
+        let Some(key) = self.key_of(id, session, &m.service_name, &m.daemon_name) else { return };
         self.send(id, self.configuration());
         let daemons = Arc::make_mut(&mut self.state.daemons);
         if m.service_daemon {
@@ -88,7 +86,7 @@ impl Owner {
             daemon.config_defaults_bl = m.config_defaults_bl.clone();
         });
         Arc::make_mut(&mut self.state.perf).open(&key);
-        self.dirty = true;
+        self.changed_by_report();
         if m.service_daemon {
             self.register_service_daemon(&key, session, m, now);
         }
@@ -122,20 +120,20 @@ impl Owner {
         if session.is_client() && m.service_name.is_empty() {
             return self.reject_client(id, session, &m.daemon_name);
         }
-        let key = key_of(&m.service_name, session.kind(), &m.daemon_name);
+        let Some(key) = self.key_of(id, session, &m.service_name, &m.daemon_name) else { return };
         if m.need_metadata_update && !m.daemon_metadata.is_empty() {
             Arc::make_mut(&mut self.state.daemons).update_metadata(&key, m.daemon_metadata);
-            self.dirty = true;
+            self.changed();
         }
     }
 
     fn handle_close(&mut self, id: SessionId, session: &Session, m: MMgrClose) {
-        let key = key_of(&m.service_name, session.kind(), &m.daemon_name);
+        let Some(key) = self.key_of(id, session, &m.service_name, &m.daemon_name) else { return };
         if let Some(daemon) = self.state.daemons.daemon(&key) {
             let service_daemon = daemon.service_daemon;
             Arc::make_mut(&mut self.state.daemons).remove(&key);
             Arc::make_mut(&mut self.state.perf).close(&key);
-            self.dirty = true;
+            self.changed();
             if service_daemon {
                 self.change_service_map(|map| {
                     map.services.get_mut(&key.kind).is_some_and(|s| s.daemons.remove(&key.name).is_some())
@@ -150,7 +148,7 @@ impl Owner {
         if session.is_client() && m.service_name.is_empty() {
             return self.reject_client(id, session, &m.daemon_name);
         }
-        let key = key_of(&m.service_name, session.kind(), &m.daemon_name);
+        let Some(key) = self.key_of(id, session, &m.service_name, &m.daemon_name) else { return };
         if self.state.daemons.daemon(&key).is_none() {
             self.drop_session(id);
             return self.fetch_metadata(key, session.addrs.0.first().map(ToString::to_string));
@@ -176,7 +174,7 @@ impl Owner {
                 daemon.health_metrics = m.daemon_health_metrics.clone();
             }
         });
-        self.dirty = true;
+        self.changed_by_report();
         if let Some(task_status) = m.task_status {
             self.change_service_map(|map| {
                 let service = map.services.entry(key.kind.clone()).or_default();
@@ -189,7 +187,9 @@ impl Owner {
     }
 
     fn handle_pg_stats(&mut self, session: &Session, m: MPGStats, now: UTime) {
-        let Ok(osd) = session.entity.id.parse::<i32>() else { return };
+        let Some(osd) = session.osd().filter(|osd| self.state.osd_map.exists(*osd)) else {
+            return tracing::debug!(peer = %session.entity, "PG statistics of no OSD of the map");
+        };
         self.pending.report(&self.state.pg_map, &*self.state.osd_map, osd, m);
         let Some(reported) = &mut self.reported_osds else { return };
         reported.insert(osd);
@@ -214,16 +214,57 @@ impl Owner {
         self.drop_session(id);
     }
 
+    /// A daemon of a service goes by the service's name, another by its entity type. `None`: it claims to be somebody else
+    /// and has lost its session.
+    fn key_of(
+        &mut self,
+        id: SessionId,
+        session: &Session,
+        service_name: &str,
+        daemon_name: &str,
+    ) -> Option<DaemonKey> {
+        let kind = if service_name.is_empty() { session.kind().name() } else { service_name };
+        let foreign_kind =
+            matches!(kind, "osd" | "mds" | "mgr" | "mon" | "client") && kind != session.kind().name();
+        let foreign_name = is_named_by_identity(session.kind()) && daemon_name != session.entity.id;
+        if foreign_kind || foreign_name {
+            tracing::warn!(peer = %session.inst(), entity = %session.entity, kind, daemon_name,
+                "a daemon reports under a name that is not its own; session closed");
+            self.drop_session(id);
+            return None;
+        }
+        Some(DaemonKey::new(kind, daemon_name))
+    }
+
     fn drop_session(&mut self, id: SessionId) {
         self.handle_session_end(id);
         self.effects.push(Effect::Close(id));
     }
 
     fn configuration(&self) -> MMgrConfigure {
-        MMgrConfigure {
-            stats_period: self.timing.stats_period_secs,
-            stats_threshold: 5,
-            ..Default::default()
+        let (stats_period, stats_threshold) = self.report_period();
+        MMgrConfigure { stats_period, stats_threshold, ..Default::default() }
+    }
+
+    /// How often daemons report, and from which priority of counters on.
+    pub(super) fn report_period(&self) -> (u32, u32) {
+        let options = self.state.mgr_options();
+        (options.mgr_stats_period, options.mgr_stats_threshold)
+    }
+
+    /// Every daemon hears of a new period or threshold (`DaemonServer::handle_conf_change`).
+    pub(super) fn configure_daemons(&mut self) {
+        let (period_secs, threshold) = self.report_period();
+        tracing::info!(
+            period_secs,
+            threshold,
+            "daemons report at another period or from another priority on"
+        );
+        let message = self.configuration();
+        let daemons: Vec<SessionId> =
+            self.sessions.iter().filter(|(_, session)| session.configured).map(|(id, _)| *id).collect();
+        for id in daemons {
+            self.send(id, message.clone());
         }
     }
 }
@@ -237,8 +278,11 @@ fn adopt_config(daemon: &mut DaemonState, key: &DaemonKey, config_bl: &[u8]) {
     }
 }
 
-/// A daemon of a service goes by the service's name, another by its entity type.
-fn key_of(service_name: &str, kind: EntityType, daemon_name: &str) -> DaemonKey {
-    let kind = if service_name.is_empty() { kind.name() } else { service_name };
-    DaemonKey::new(kind, daemon_name)
+/// Kinds of daemons whose identity names them: who authenticated as `osd.0` speaks for `osd.0` only.
+fn is_named_by_identity(kind: EntityType) -> bool {
+    matches!(kind, EntityType::OSD | EntityType::MDS | EntityType::MGR)
 }
+
+#[cfg(test)]
+#[path = "daemons_tests.rs"]
+mod tests;

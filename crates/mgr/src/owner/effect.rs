@@ -21,6 +21,8 @@ pub enum Effect {
     Deactivate,
     /// Ask the monitors for a daemon's metadata; the answer comes back by `handle_metadata`.
     FetchMetadata { key: DaemonKey, command: Command, addr: Option<String> },
+    /// Send a command to the monitors; only the log hears how it went.
+    MonCommand(Command),
     /// Ask for a full OSD map: an increment did not fit.
     FullOsdMap,
     /// Run a command that came on a session and answer it there.

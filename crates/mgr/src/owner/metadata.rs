@@ -23,6 +23,7 @@ impl Owner {
                 }
             }
         }
+        self.changed();
         self.step(lifecycle::Event::Met(Need::Metadata));
     }
 
@@ -51,7 +52,7 @@ impl Owner {
         } else if let Some(daemon) = DaemonState::from_metadata(metadata) {
             daemons.insert(key, daemon);
         }
-        self.dirty = true;
+        self.changed_by_report();
     }
 
     /// Asks for the metadata of a daemon of the monitors' kinds, once at a time.
@@ -79,25 +80,13 @@ fn text(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::modules::Modules;
-    use crate::owner::{About, Timing};
-    use axon_core::{Cluster, CommandError, CommandOutput, CommandSink, State, Target};
     use axon_proto::Message;
     use axon_proto::fs_map::{FsMap, MdsInfo};
     use axon_proto::msgs::fs_map::MFSMap;
-    use futures::future::BoxFuture;
     use serde_json::json;
 
-    struct Nobody;
-    impl CommandSink for Nobody {
-        fn command(&self, _: Target, _: Command) -> BoxFuture<'_, Result<CommandOutput, CommandError>> {
-            unreachable!("the owner sends no command by itself")
-        }
-    }
-
     fn owner() -> Owner {
-        let cluster = Cluster::new(State::default(), Arc::new(Nobody));
-        Owner::new(cluster, State::default(), About::default(), Timing::default(), Modules::default())
+        crate::owner::testing::standby().0
     }
 
     #[test]

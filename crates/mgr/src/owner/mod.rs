@@ -2,16 +2,19 @@
 //! is published as a snapshot (see `docs/decisions/0002-snapshots.md`). Pure: time comes in, what must be done goes out as
 //! [`Effect`]s, which `run` carries out.
 //!
-//! `monitors.rs` handles what monitors push, `daemons.rs` what daemons send, `report.rs` what the monitors are told.
+//! `publish.rs` says when a snapshot is due; `monitors.rs` handles what monitors push, `daemons.rs` what daemons send, `report.rs` what the monitors are told.
 
 mod beacon;
 mod daemons;
 mod effect;
 mod metadata;
 mod monitors;
+mod publish;
 mod report;
 mod service_map;
 mod session;
+#[cfg(test)]
+mod testing;
 
 pub use effect::{Effect, Request};
 pub use metadata::LISTS;
@@ -25,22 +28,10 @@ use axon_core::{Cluster, State};
 use axon_denc::Features;
 use axon_proto::service_map::ServiceMap;
 use axon_proto::{EntityAddrVec, UTime};
+use publish::Change;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// How often things happen (`mgr_tick_period`, `mgr_stats_period`, `mgr_service_beacon_grace`).
-#[derive(Clone, Copy, Debug)]
-pub struct Timing {
-    pub tick_secs: u64,
-    pub stats_period_secs: u32,
-    pub service_beacon_grace_secs: u32,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Timing { tick_secs: 2, stats_period_secs: 5, service_beacon_grace_secs: 60 }
-    }
-}
+use std::time::Duration;
 
 /// What the manager tells about itself for as long as it runs.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +47,6 @@ pub struct Owner {
     cluster: Cluster,
     state: State,
     lifecycle: Lifecycle,
-    timing: Timing,
     metadata: BTreeMap<String, String>,
     modules: Modules,
     sessions: BTreeMap<SessionId, Session>,
@@ -74,7 +64,9 @@ pub struct Owner {
     /// PG statistics that came since the last report.
     pending: Pending,
     effects: Vec<Effect>,
-    dirty: bool,
+    change: Change,
+    /// When the working copy was published last.
+    published: UTime,
 }
 
 struct PendingServiceMap {
@@ -85,13 +77,12 @@ struct PendingServiceMap {
 impl Owner {
     /// A standby. `state` holds what is known before the first message: identity and fsid.
     #[must_use]
-    pub fn new(cluster: Cluster, state: State, about: About, timing: Timing, modules: Modules) -> Self {
+    pub fn new(cluster: Cluster, state: State, about: About, modules: Modules) -> Self {
         let state = State { local_options: Arc::new(about.options), ..state };
         Owner {
             cluster,
             lifecycle: Lifecycle::new(state.me.gid),
             state,
-            timing,
             metadata: about.metadata,
             modules,
             sessions: BTreeMap::new(),
@@ -104,20 +95,14 @@ impl Owner {
             fetching: BTreeSet::new(),
             pending: Pending::default(),
             effects: Vec::new(),
-            dirty: true,
+            change: Change::Urgent,
+            published: UTime::ZERO,
         }
     }
 
     /// What must be done now, in order.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
-    }
-
-    /// Publishes the working copy when it has changed.
-    pub fn publish(&mut self) {
-        if std::mem::take(&mut self.dirty) {
-            self.cluster.publish(self.state.clone());
-        }
     }
 
     /// Whether this manager is or is becoming the active one.
@@ -142,7 +127,7 @@ impl Owner {
     pub fn handle_new_gid(&mut self, gid: u64, now: UTime) {
         let me = Arc::make_mut(&mut self.state.me);
         me.gid = gid;
-        self.dirty = true;
+        self.changed();
         let actions = self.lifecycle.apply_new_gid(gid);
         self.carry_out(actions, now);
     }
@@ -152,7 +137,15 @@ impl Owner {
         self.send_beacon();
         if self.is_chosen() {
             self.send_report(now);
+            self.adjust_pgs();
         }
+    }
+
+    /// Between two ticks.
+    #[must_use]
+    pub fn tick_period(&self) -> Duration {
+        // A period of 0 would leave no time for anything else.
+        Duration::from_secs(self.state.mgr_options().mgr_tick_period.0.max(1))
     }
 
     fn step(&mut self, event: lifecycle::Event) {

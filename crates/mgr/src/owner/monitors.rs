@@ -28,12 +28,16 @@ impl Owner {
             Message::MServiceMap(m) => {
                 self.state.service_map = Arc::new(m.service_map);
                 self.got_service_map();
-                self.dirty = true;
+                self.changed();
             }
             Message::MMgrDigest(m) => self.handle_digest(&m.health_json, &m.mon_status_json),
             Message::MConfig(m) => {
+                let before = self.report_period();
                 self.state.options = Arc::new(m.config);
-                self.dirty = true;
+                self.changed();
+                if self.report_period() != before {
+                    self.configure_daemons();
+                }
             }
             Message::MKVData(m) => self.handle_kv(KvUpdate {
                 prefix: m.prefix,
@@ -52,7 +56,7 @@ impl Owner {
             blocklist_epoch: map.last_failure_osd_epoch,
         };
         self.state.mgr_map = Arc::new(map);
-        self.dirty = true;
+        self.changed();
         let actions = self.lifecycle.apply(event);
         self.carry_out(actions, now);
         if self.is_chosen() {
@@ -78,7 +82,7 @@ impl Owner {
     fn handle_mon_map(&mut self, map: axon_proto::mon_map::MonMap) {
         let names: BTreeSet<String> = map.mon_info.keys().cloned().collect();
         self.state.mon_map = Arc::new(map);
-        self.dirty = true;
+        self.changed();
         self.cull("mon", |name| names.contains(name));
         if self.is_chosen() {
             for name in names {
@@ -98,7 +102,7 @@ impl Owner {
             }
         }
         let map = self.state.osd_map.clone();
-        self.dirty = true;
+        self.changed();
         self.pending.follow(&self.state.pg_map, &*map, now);
         Arc::make_mut(&mut self.state.pg_map).settle(&mut self.pending, now);
         if self.is_chosen() {
@@ -132,7 +136,7 @@ impl Owner {
         let daemons: BTreeMap<String, String> =
             map.daemons().map(|info| (info.name.clone(), info.addrs.to_string())).collect();
         self.state.fs_map = Arc::new(map);
-        self.dirty = true;
+        self.changed();
         self.cull("mds", |name| daemons.contains_key(name));
         if self.is_chosen() {
             for (name, addr) in daemons {
@@ -170,7 +174,7 @@ impl Owner {
         if let Some(mon_status) = parsed("mon_status", mon_status) {
             self.state.mon_status = mon_status;
         }
-        self.dirty = true;
+        self.changed();
         self.step(lifecycle::Event::Met(Need::Digest));
     }
 
@@ -180,7 +184,7 @@ impl Owner {
             self.apply_devices(&update.data);
         }
         self.state.kv.apply(update);
-        self.dirty = true;
+        self.changed();
         if region == "mgr/" {
             self.step(lifecycle::Event::Met(Need::Kv));
         }
@@ -204,23 +208,12 @@ impl Owner {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{About, Effect, Owner, Timing};
-    use crate::modules::Modules;
+    use super::super::testing::standby;
+    use super::super::{Effect, Owner};
     use axon_core::daemons::DaemonKey;
-    use axon_core::{Cluster, Command, CommandError, CommandOutput, CommandSink, State, Target};
     use axon_proto::mgr_map::{MgrMap, StandbyInfo};
     use axon_proto::msgs::mgr_map::MMgrMap;
     use axon_proto::{Message, UTime};
-    use futures::future::BoxFuture;
-    use std::sync::Arc;
-
-    struct Nobody;
-
-    impl CommandSink for Nobody {
-        fn command(&self, target: Target, _: Command) -> BoxFuture<'_, Result<CommandOutput, CommandError>> {
-            Box::pin(async move { Err(CommandError::Lost { target: target.to_string() }) })
-        }
-    }
 
     /// The managers whose metadata is asked for once the map makes this one (gid 7) active.
     fn asked(owner: &mut Owner, standbys: &[&str]) -> Vec<String> {
@@ -244,10 +237,7 @@ mod tests {
 
     #[test]
     fn managers_are_daemons_of_their_hosts_while_the_map_has_them() {
-        let mut state = State::default();
-        Arc::make_mut(&mut state.me).gid = 7;
-        let cluster = Cluster::new(state.clone(), Arc::new(Nobody));
-        let mut owner = Owner::new(cluster, state, About::default(), Timing::default(), Modules::default());
+        let (mut owner, _) = standby();
         assert_eq!(asked(&mut owner, &["y"]), ["mgr metadata x", "mgr metadata y"]);
         let key = DaemonKey::new("mgr", "y");
         owner.handle_metadata(&key, Some(&serde_json::json!({"name": "y", "hostname": "h"})), None);

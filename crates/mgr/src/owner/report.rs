@@ -16,7 +16,7 @@ impl Owner {
         }
         Arc::make_mut(&mut self.state.pg_map).settle(&mut self.pending, now);
         self.state.pg_ready = true;
-        self.dirty = true;
+        self.changed();
         let service_map = self.settle_service_map(now);
         let options = self.state.health_options();
         let health_checks = self.health_checks(&options, now);
@@ -28,6 +28,12 @@ impl Owner {
             digest: self.state.pg_map.digest(&*self.state.osd_map, now, options.mon_pg_stuck_threshold),
         };
         self.effects.push(Effect::ToMon(report.into()));
+    }
+
+    /// Asks the monitors for the next steps of pools towards their numbers of PGs.
+    pub(super) fn adjust_pgs(&mut self) {
+        let commands = axon_core::adjust_pgs::adjust_pgs(&self.state).commands();
+        self.effects.extend(commands.into_iter().map(Effect::MonCommand));
     }
 
     /// The PG map's checks and those of what daemons report about themselves.
@@ -49,7 +55,7 @@ impl Owner {
     fn pg_map_is_ready(&mut self, now: UTime) -> bool {
         let Some(reported) = &self.reported_osds else { return true };
         let waited_secs = now.sec.saturating_sub(self.activated.sec);
-        if waited_secs <= self.timing.stats_period_secs * 4 {
+        if waited_secs <= self.state.mgr_options().mgr_stats_period.saturating_mul(4) {
             return false;
         }
         let up = self.state.osd_map.counts().1;

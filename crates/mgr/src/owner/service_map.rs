@@ -52,7 +52,7 @@ impl Owner {
                 }
             }
         }
-        self.dirty = true;
+        self.changed();
     }
 
     /// Changes the pending map.
@@ -76,7 +76,7 @@ impl Owner {
     }
 
     fn prune_service_map(&mut self, now: UTime) {
-        let grace_secs = self.timing.service_beacon_grace_secs;
+        let grace_secs = self.state.mgr_options().mgr_service_beacon_grace;
         let Some(pending) = &mut self.service_map else { return };
         let daemons = Arc::make_mut(&mut self.state.daemons);
         let mut dirty = false;
@@ -93,7 +93,7 @@ impl Owner {
                     daemons.update(&key, |d| d.last_service_beacon = now);
                     return true;
                 }
-                let keep = daemon.last_service_beacon.sec.saturating_add(grace_secs) >= now.sec;
+                let keep = f64::from(now.sec) - f64::from(daemon.last_service_beacon.sec) <= grace_secs;
                 dirty |= !keep;
                 keep
             });

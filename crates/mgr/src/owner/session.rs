@@ -26,6 +26,12 @@ impl Session {
         self.entity.kind
     }
 
+    /// The number of the OSD at the other end.
+    #[must_use]
+    pub fn osd(&self) -> Option<i32> {
+        if self.kind() == EntityType::OSD { self.entity.id.parse().ok() } else { None }
+    }
+
     /// A client that is not a daemon of a service.
     #[must_use]
     pub fn is_client(&self) -> bool {

@@ -11,6 +11,7 @@ mod commands;
 mod failover;
 mod launcher;
 mod mds;
+mod pgs;
 
 pub struct Scenario {
     /// A sentence with underscores: what holds.
@@ -27,6 +28,8 @@ pub const ALL: &[Scenario] = &[
     row("axon_alone_brings_the_cluster_to_health", everywhere, axon::alone_is_well),
     row("an_mds_that_dies_and_comes_back_is_followed", everywhere, mds::comes_back),
     row("axon_runs_the_managers_commands_as_upstream", everywhere, commands::as_upstream),
+    row("daemons_hear_of_a_new_reporting_period", everywhere, pgs::daemons_hear_of_a_new_period),
+    row("pools_reach_their_number_of_pgs_under_axon_alone", everywhere, pgs::reach_their_targets),
     row("managers_take_over_from_each_other_both_ways", everywhere, failover::both_ways),
 ];
 
