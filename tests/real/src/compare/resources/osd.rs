@@ -9,7 +9,7 @@ pub fn asks(release: Release) -> Vec<Ask> {
     let mut out = Vec::new();
     lists(release, &mut out);
     reads(&mut out);
-    flags(release, &mut out);
+    flags(&mut out);
     changes(&mut out);
     making_and_ending(&mut out);
     out
@@ -73,13 +73,10 @@ fn reads(out: &mut Vec<Ask>) {
     ]);
 }
 
-fn flags(release: Release, out: &mut Vec<Ask>) {
+fn flags(out: &mut Vec<Ask>) {
     let of_map = "/api/osd/flags";
     let set = |more: &[&str]| {
         let mut flags = vec!["sortbitwise", "recovery_deletes", "purged_snapdirs", "pglog_hardlimit"];
-        if release != Release::Pacific {
-            flags.push("noautoscale");
-        }
         flags.extend(more);
         put("/api/osd/flags", json!({"flags": flags}))
     };
@@ -155,7 +152,6 @@ fn making_and_ending(out: &mut Vec<Ask>) {
         get("/api/osd/3"),
         get("/api/osd/flags/individual"),
         get("/api/osd/3/smart"),
-        get("/api/osd/safe_to_destroy?ids=3"),
         post("/api/osd/3/scrub", json!({})),
         Ask::new("POST", "/api/osd/3/scrub"),
     ]);
@@ -191,11 +187,5 @@ pub const RULES: &[Rule] = &[
     Rule { on: "GET /api/osd**", at: "body.[].osd_stats.snap_trim_queue_len", may: May::Move, why: USE },
     Rule { on: "GET /api/osd**", at: "body.[].stats.*", may: May::Move, why: USE },
     Rule { on: "GET /api/osd**", at: "body.[].stats_history.*", may: May::Move, why: USE },
-    Rule {
-        on: "GET /api/osd/safe_to_destroy?ids=3",
-        at: "body.*",
-        may: May::Move,
-        why: "while PGs still move after the changes, an OSD without statistics is not known to be safe",
-    },
-    Rule { on: "GET /api/osd/*/histogram", at: "body.osd.**", may: May::Move, why: USE },
+    Rule { on: "GET /api/osd/*/histogram", at: "body.*.*.values**", may: May::Move, why: USE },
 ];
