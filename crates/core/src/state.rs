@@ -88,17 +88,17 @@ impl State {
     /// The options of the manager's health checks: this host's configuration counts before the monitors'.
     #[must_use]
     pub fn health_options(&self) -> HealthOptions {
-        HealthOptions::from_config(|name| self.option(name))
+        HealthOptions::from_config(|name| self.set_option(name))
     }
 
     /// The manager's own options, in the same order.
     #[must_use]
     pub fn mgr_options(&self) -> MgrOptions {
-        MgrOptions::from_config(|name| self.option(name))
+        MgrOptions::from_config(|name| self.set_option(name))
     }
 
     /// An option that is set: on this host, or by the monitors.
-    fn option(&self, name: &str) -> Option<&str> {
+    fn set_option(&self, name: &str) -> Option<&str> {
         self.local_options.get(name).or_else(|| self.options.get(name)).map(String::as_str)
     }
 
