@@ -4,6 +4,7 @@
 pub mod adjust_pgs;
 pub mod caps;
 pub mod cluster;
+pub mod cluster_log;
 pub mod command;
 pub mod commands;
 pub mod config;

@@ -2,6 +2,7 @@
 //! points to the active manager.
 
 use crate::dispatch::Dispatcher;
+use crate::log::Log;
 use crate::run::Report;
 use axon_api::server::{Server, Status};
 use axon_api::{Dashboard, Setup, resources};
@@ -126,8 +127,9 @@ async fn serve(
     while !cluster.state().kv.is_known("mgr/") {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let setup = Setup { cluster_log: Some(Arc::new(Log::new(reports.clone()))) };
     let dash = loop {
-        match Dashboard::start(cluster.clone(), Setup::default()).await {
+        match Dashboard::start(cluster.clone(), setup.clone()).await {
             Ok(dash) => break dash,
             Err(why) => error!(%why, "the dashboard cannot start, trying again"),
         }

@@ -1,6 +1,7 @@
 //! Commands to this manager (`DaemonServer::_handle_command`): from clients and daemons on their sessions, and from the REST
 //! API. Looks the command up, checks the caller's capabilities, runs it, answers.
 
+use crate::log::Log;
 use crate::modules::Modules;
 use crate::owner::{Request, Session};
 use crate::run::{Report, now};
@@ -11,6 +12,7 @@ use axon_core::commands;
 use axon_core::{Cluster, Command, CommandError, CommandOutput, CommandSink, Target};
 use axon_net::Client;
 use axon_net::connection::ConnectionHandle;
+use axon_proto::log_entry::LogPriority;
 use axon_proto::msgs::command_reply::MCommandReply;
 use axon_proto::msgs::mgr_command_reply::MMgrCommandReply;
 use futures::future::BoxFuture;
@@ -77,31 +79,28 @@ impl Dispatcher {
             Err(why) => return CommandOutput::failed(22, format!("the command is not a JSON object: {why}")),
         };
         let command = Command { args, input: request.input.clone(), deadline: Command::DEADLINE };
-        if request.admin_socket {
-            return self.run_tell(&command, session);
+        if command.prefix() == "get_command_descriptions" && !request.admin_socket {
+            return self.run(&command).await;
         }
-        if command.prefix() != "get_command_descriptions"
-            && let Err(denied) = self.allowed(&command, session).await
-        {
-            tracing::info!(peer = %session.inst(), entity = %session.entity, cmd = command.prefix(), "access denied");
+        let allowed =
+            if request.admin_socket { may_tell(session) } else { self.allowed(&command, session).await };
+        // Upstream's words, the double blank included.
+        let line =
+            format!("from='{}' entity='{}' cmd=[{}]:", session.inst(), session.entity, request.cmd.join(","));
+        let log = Log::new(self.reports.clone());
+        if let Err(denied) = allowed {
+            log.audit(LogPriority::INFO, format!("{line}  access denied"));
             return denied;
         }
-        self.run(&command).await
+        log.audit(LogPriority::DEBUG, format!("{line} dispatch"));
+        match request.admin_socket {
+            true => self.run_tell(&command),
+            false => self.run(&command).await,
+        }
     }
 
     /// `ceph tell mgr.x …`: for the daemon itself.
-    fn run_tell(&self, command: &Command, session: &Session) -> CommandOutput {
-        let everything = caps::Request {
-            service: "",
-            module: "",
-            command: "",
-            arguments: &BTreeMap::new(),
-            wanted: Allow::ANY,
-            ip: None,
-        };
-        if !session.caps.is_capable(&everything) {
-            return CommandOutput::failed(13, DENIED);
-        }
+    fn run_tell(&self, command: &Command) -> CommandOutput {
         let Some(cluster) = self.cluster.get() else { return CommandOutput::failed(11, "not ready") };
         match command.prefix() {
             "version" => {
@@ -192,6 +191,19 @@ impl Dispatcher {
         }
         None
     }
+}
+
+/// Commands to the daemon itself require all capabilities.
+fn may_tell(session: &Session) -> Result<(), CommandOutput> {
+    let everything = caps::Request {
+        service: "",
+        module: "",
+        command: "",
+        arguments: &BTreeMap::new(),
+        wanted: Allow::ANY,
+        ip: None,
+    };
+    if session.caps.is_capable(&everything) { Ok(()) } else { Err(CommandOutput::failed(13, DENIED)) }
 }
 
 /// Carries the REST API's and the modules' commands: to this manager itself, or out to the cluster.

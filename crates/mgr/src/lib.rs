@@ -3,6 +3,7 @@
 mod active;
 mod dispatch;
 mod identity;
+mod log;
 mod modules;
 mod owner;
 mod run;

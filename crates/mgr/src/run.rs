@@ -16,6 +16,7 @@ use axon_net::connection::ConnectionHandle;
 use axon_net::listener::SessionEvent;
 use axon_net::mon::MonError;
 use axon_net::{Client, Event};
+use axon_proto::log_entry::LogPriority;
 use axon_proto::{EntityAddrVec, EntityType, Message, Release, UTime};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -53,6 +54,12 @@ pub(crate) enum Report {
         osd: i32,
         message: Message,
     },
+    /// A line for the cluster log.
+    Log {
+        channel: String,
+        priority: LogPriority,
+        text: String,
+    },
     /// The daemons' address cannot be bound: nothing can be done but give up.
     Fatal(String),
 }
@@ -73,7 +80,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     };
     let mut runner = Runner::new(config, client, open).await?;
     let mut next_tick = Instant::now();
-    let mut publish_within = None;
+    let mut settle_within = None;
     loop {
         tokio::select! {
             biased;
@@ -93,9 +100,9 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
             }
             event = runner.active.next_event() => runner.handle_session_event(event),
             Some(report) = runner.reports.recv() => runner.handle_report(report)?,
-            () = after(publish_within) => {}
+            () = after(settle_within) => {}
         }
-        publish_within = runner.settle().await;
+        settle_within = runner.settle().await;
     }
     info!("stopping");
     runner.active.stop();
@@ -179,10 +186,13 @@ impl Runner {
         match event {
             Event::Connected(open) => {
                 info!(monitor = %open.mon, "session with a monitor");
-                self.owner.handle_new_gid(self.client.my_global_id(), now());
+                self.owner.handle_connected(self.client.my_global_id(), self.client.my_addrs(), now());
             }
             Event::Message(message) => self.owner.handle_mon_message(message, now()),
-            Event::Disconnected { why } => warn!(%why, "session with the monitor lost, looking for another"),
+            Event::Disconnected { why } => {
+                warn!(%why, "session with the monitor lost, looking for another");
+                self.owner.handle_disconnected();
+            }
         }
     }
 
@@ -221,14 +231,18 @@ impl Runner {
             Report::Listening(addrs) => self.owner.handle_listening(addrs),
             Report::Serving(services) => self.owner.handle_serving(services),
             Report::ToOsd { osd, message } => self.owner.handle_to_osd(osd, message),
+            Report::Log { channel, priority, text } => {
+                self.owner.handle_log(&channel, priority, &text, now());
+            }
             Report::Fatal(why) => anyhow::bail!(why),
         }
         Ok(())
     }
 
-    /// Publishes what is due and carries out what the owner wants done; how long what is not published may wait.
+    /// Publishes what is due and carries out what the owner wants done; how long what still waits may wait.
     async fn settle(&mut self) -> Option<Duration> {
-        let publish_within = self.owner.publish(now());
+        let now = now();
+        let waits = [self.owner.publish(now), self.owner.send_log(now)];
         self.client.set_osd_map(self.cluster.state().osd_map.clone());
         for effect in self.owner.take_effects() {
             match effect {
@@ -263,7 +277,7 @@ impl Runner {
                 Effect::MonCommand(command) => self.send_command(command),
             }
         }
-        publish_within
+        waits.into_iter().flatten().min()
     }
 
     fn send_command(&self, command: Command) {

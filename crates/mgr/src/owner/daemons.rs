@@ -5,6 +5,7 @@ use super::{Effect, Owner, Session, SessionId};
 use crate::owner::effect::Request;
 use axon_core::daemons::{DaemonKey, DaemonState};
 use axon_proto::daemon_config::DaemonConfig;
+use axon_proto::log_entry::{LogEntry, LogPriority};
 use axon_proto::msgs::mgr_close::MMgrClose;
 use axon_proto::msgs::mgr_configure::MMgrConfigure;
 use axon_proto::msgs::mgr_open::MMgrOpen;
@@ -40,7 +41,7 @@ impl Owner {
         let Some(session) = self.sessions.get(&id).cloned() else { return };
         match message {
             Message::MMgrOpen(m) => self.handle_open(id, &session, *m, now),
-            Message::MMgrUpdate(m) => self.handle_update(id, &session, *m),
+            Message::MMgrUpdate(m) => self.handle_update(id, &session, *m, now),
             Message::MMgrReport(m) => self.handle_report(id, &session, *m, now),
             Message::MMgrClose(m) => self.handle_close(id, &session, *m),
             Message::MPGStats(m) => self.handle_pg_stats(&session, *m, now),
@@ -116,9 +117,9 @@ impl Owner {
         });
     }
 
-    fn handle_update(&mut self, id: SessionId, session: &Session, m: MMgrUpdate) {
+    fn handle_update(&mut self, id: SessionId, session: &Session, m: MMgrUpdate, now: UTime) {
         if session.is_client() && m.service_name.is_empty() {
-            return self.reject_client(id, session, &m.daemon_name);
+            return self.reject_client(id, session, &m.daemon_name, now);
         }
         let Some(key) = self.key_of(id, session, &m.service_name, &m.daemon_name) else { return };
         if m.need_metadata_update && !m.daemon_metadata.is_empty() {
@@ -146,7 +147,7 @@ impl Owner {
 
     fn handle_report(&mut self, id: SessionId, session: &Session, m: MMgrReport, now: UTime) {
         if session.is_client() && m.service_name.is_empty() {
-            return self.reject_client(id, session, &m.daemon_name);
+            return self.reject_client(id, session, &m.daemon_name, now);
         }
         let Some(key) = self.key_of(id, session, &m.service_name, &m.daemon_name) else { return };
         if self.state.daemons.daemon(&key).is_none() {
@@ -209,8 +210,10 @@ impl Owner {
         }
     }
 
-    fn reject_client(&mut self, id: SessionId, session: &Session, daemon_name: &str) {
-        tracing::warn!(daemon_name, peer = %session.inst(), "a client that is no daemon of a service reports; refused");
+    fn reject_client(&mut self, id: SessionId, session: &Session, daemon_name: &str, now: UTime) {
+        // Upstream's words.
+        let line = format!("rejecting report from non-daemon client {daemon_name} at {}", session.addrs);
+        self.handle_log(LogEntry::CHANNEL_CLUSTER, LogPriority::WARN, &line, now);
         self.drop_session(id);
     }
 

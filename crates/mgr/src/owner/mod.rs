@@ -22,12 +22,15 @@ pub use monitors::SUBSCRIPTIONS;
 pub use session::{Session, SessionId};
 
 use crate::modules::Modules;
+use axon_core::cluster_log::{Author, ClusterLog};
 use axon_core::lifecycle::{self, Lifecycle, Need};
 use axon_core::pg_map::Pending;
 use axon_core::{Cluster, State};
 use axon_denc::Features;
+use axon_proto::log_entry::LogPriority;
+use axon_proto::msgs::log::MLog;
 use axon_proto::service_map::ServiceMap;
-use axon_proto::{EntityAddrVec, UTime};
+use axon_proto::{AuthEntity, EntityAddrVec, EntityName, EntityType, UTime};
 use publish::Change;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -63,6 +66,7 @@ pub struct Owner {
     fetching: BTreeSet<axon_core::daemons::DaemonKey>,
     /// PG statistics that came since the last report.
     pending: Pending,
+    log: ClusterLog,
     effects: Vec<Effect>,
     change: Change,
     /// When the working copy was published last.
@@ -94,6 +98,7 @@ impl Owner {
             services: BTreeMap::new(),
             fetching: BTreeSet::new(),
             pending: Pending::default(),
+            log: ClusterLog::default(),
             effects: Vec::new(),
             change: Change::Urgent,
             published: UTime::ZERO,
@@ -123,13 +128,38 @@ impl Owner {
         self.step(lifecycle::Event::Met(Need::Serving));
     }
 
-    /// The monitors' session was made anew under another global id.
-    pub fn handle_new_gid(&mut self, gid: u64, now: UTime) {
+    /// A session with a monitor has begun, maybe under another global id; the addresses that it knows us by.
+    pub fn handle_connected(&mut self, gid: u64, addrs: EntityAddrVec, now: UTime) {
+        let name = AuthEntity::new(EntityType::MGR, self.state.me.id.clone());
+        let rank = EntityName::new(EntityType::MGR, i64::try_from(gid).unwrap_or(i64::MAX));
+        self.log.connected(Author { name, rank, addrs });
         let me = Arc::make_mut(&mut self.state.me);
         me.gid = gid;
         self.changed();
         let actions = self.lifecycle.apply_new_gid(gid);
         self.carry_out(actions, now);
+    }
+
+    /// The session with the monitor has ended; another one is looked for.
+    pub fn handle_disconnected(&mut self) {
+        self.log.disconnected();
+    }
+
+    /// A line for the cluster log.
+    pub fn handle_log(&mut self, channel: &str, priority: LogPriority, text: &str, now: UTime) {
+        tracing::debug!(channel, %priority, "{text}");
+        self.log.write(channel, priority, text, &self.state.mgr_options(), now);
+    }
+
+    /// Sends the lines of the cluster log that are due; how long others may still wait, if some do.
+    pub fn send_log(&mut self, now: UTime) -> Option<Duration> {
+        let options = self.state.mgr_options();
+        let entries = self.log.poll_lines(&options, now);
+        if !entries.is_empty() {
+            let message = MLog { version: 0, fsid: self.state.fsid, entries };
+            self.effects.push(Effect::ToMon(message.into()));
+        }
+        self.log.wait_secs(&options, now).and_then(|secs| Duration::try_from_secs_f64(secs).ok())
     }
 
     /// The clock moved: beacon, and while active the report to the monitors.

@@ -30,6 +30,7 @@ impl Owner {
                 self.got_service_map();
                 self.changed();
             }
+            Message::MLogAck(m) => self.log.acknowledged(m.last),
             Message::MMgrDigest(m) => self.handle_digest(&m.health_json, &m.mon_status_json),
             Message::MConfig(m) => {
                 let before = self.report_period();

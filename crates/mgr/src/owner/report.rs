@@ -5,6 +5,7 @@ use super::{Effect, Owner};
 use axon_core::health::{HealthOptions, Subject, checks, daemon_checks};
 use axon_proto::UTime;
 use axon_proto::health::HealthCheckMap;
+use axon_proto::log_entry::{LogEntry, LogPriority};
 use axon_proto::msgs::mon_mgr_report::MMonMgrReport;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ impl Owner {
             digest: self.state.pg_map.digest(&*self.state.osd_map, now, options.mon_pg_stuck_threshold),
         };
         self.effects.push(Effect::ToMon(report.into()));
+        let line = format!("pgmap v{}: {}", self.state.pg_map.version, self.state.pg_map.oneline());
+        self.handle_log(LogEntry::CHANNEL_CLUSTER, LogPriority::DEBUG, &line, now);
     }
 
     /// Asks the monitors for the next steps of pools towards their numbers of PGs.

@@ -7,6 +7,7 @@ use crate::Bench;
 use crate::compare::axon_answers_as_the_stock_dashboard;
 
 mod axon;
+mod cluster_log;
 mod commands;
 mod failover;
 mod launcher;
@@ -29,6 +30,7 @@ pub const ALL: &[Scenario] = &[
     row("an_mds_that_dies_and_comes_back_is_followed", everywhere, mds::comes_back),
     row("axon_runs_the_managers_commands_as_upstream", everywhere, commands::as_upstream),
     row("daemons_hear_of_a_new_reporting_period", everywhere, pgs::daemons_hear_of_a_new_period),
+    row("the_cluster_log_has_axons_lines", everywhere, cluster_log::has_axons_lines),
     row("pools_reach_their_number_of_pgs_under_axon_alone", everywhere, pgs::reach_their_targets),
     row("managers_take_over_from_each_other_both_ways", everywhere, failover::both_ways),
 ];
