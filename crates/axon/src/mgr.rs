@@ -101,9 +101,18 @@ async fn stopped() {
     }
 }
 
+/// Upstream's `debug_ms` (`level` or `level/level kept in memory`) shows what happens on connections.
+fn level(settings: &Settings) -> &'static str {
+    let debug_ms = settings.value("debug_ms").unwrap_or_default();
+    match debug_ms.split('/').next().and_then(|level| level.trim().parse::<u8>().ok()) {
+        Some(1..) => "info,axon_net=debug,axon_msgr=debug",
+        _ => "info",
+    }
+}
+
 /// Logs to `log_file`, or to standard error in the foreground without one.
 fn log_to(settings: &Settings, debug: bool) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_env("AXON_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("AXON_LOG").unwrap_or_else(|_| EnvFilter::new(level(settings)));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
     let file = settings.value("log_file").filter(|f| !f.is_empty() && !debug);
     match file {

@@ -17,6 +17,16 @@ pub mod method {
 pub mod con_mode {
     pub const CRC: u32 = 1;
     pub const SECURE: u32 = 2;
+
+    /// `ceph_con_mode_name`.
+    #[must_use]
+    pub fn name(mode: u32) -> &'static str {
+        match mode {
+            CRC => "crc",
+            SECURE => "secure",
+            _ => "???",
+        }
+    }
 }
 
 /// An authentication that failed; `errno` is upstream's (positive), sent to the peer where the protocol allows it.

@@ -8,5 +8,6 @@ pub mod compare;
 pub mod http;
 pub mod runner;
 pub mod scenarios;
+pub mod wire;
 
 pub use bench::Bench;

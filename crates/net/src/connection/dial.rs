@@ -4,7 +4,7 @@ use super::{
     Bounds, Command, Connected, ConnectionEvent, ConnectionHandle, Driver, Ended, GlobalSeq, Link, cookie,
 };
 use crate::{Error, Result};
-use axon_msgr::auth::{AuthError, ClientAuth};
+use axon_msgr::auth::{AuthError, ClientAuth, con_mode};
 use axon_msgr::{Compression, Connection, Connector, Event, Limits, Local, Peer, Policy};
 use axon_proto::{EntityAddr, EntityType};
 use std::collections::VecDeque;
@@ -64,6 +64,8 @@ impl Dial {
             match link.handshake(&self.bounds).await? {
                 Event::Connected(peer) => {
                     self.global_seq.raise(link.conn.global_seq());
+                    let mode = con_mode::name(peer.con_mode);
+                    debug!(peer = %peer.name, addr = %self.target, %mode, "negotiated");
                     return Ok(*peer);
                 }
                 Event::Closed(Some(source)) => return Err(Error::Protocol { peer: self.target, source }),

@@ -5,6 +5,7 @@ use super::table::{Ask, Found, Taken};
 use super::{SessionEvent, SessionId, Shared};
 use crate::connection::{Command, ConnectionHandle, Driver, Ended, Link, cookie};
 use crate::{Error, Result};
+use axon_msgr::auth::con_mode;
 use axon_msgr::{
     Acceptor, Connection, Decision, Event, Existing, Offer, Peer, Policy, Verdict, judge_ident,
     judge_reconnect,
@@ -186,6 +187,8 @@ struct Task {
 impl Task {
     fn new(shared: Arc<Shared>, established: Established) -> Self {
         let Established { link, peer, taken, kept_at } = established;
+        let entity = peer.identity.as_ref().map(|identity| identity.name.clone()).unwrap_or_default();
+        debug!(peer = %entity, addr = %link.peer, mode = %con_mode::name(peer.con_mode), "negotiated");
         let (id, commands, close, pending) = match taken {
             Some(Taken { id, commands, close, mut pending, .. }) => {
                 pending.push_back(SessionEvent::Resumed { id, peer });

@@ -12,6 +12,7 @@ mod commands;
 mod failover;
 mod launcher;
 mod mds;
+mod modes;
 mod pgs;
 
 pub struct Scenario {
@@ -31,6 +32,7 @@ pub const ALL: &[Scenario] = &[
     row("axon_runs_the_managers_commands_as_upstream", everywhere, commands::as_upstream),
     row("daemons_hear_of_a_new_reporting_period", everywhere, pgs::daemons_hear_of_a_new_period),
     row("the_cluster_log_has_axons_lines", everywhere, cluster_log::has_axons_lines),
+    row("what_axon_says_is_readable_in_crc_mode_only", everywhere, modes::are_as_configured),
     row("pools_reach_their_number_of_pgs_under_axon_alone", everywhere, pgs::reach_their_targets),
     row("managers_take_over_from_each_other_both_ways", everywhere, failover::both_ways),
 ];
