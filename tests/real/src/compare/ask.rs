@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::http::{self, Answer};
 
-/// Whose token a request carries. The users are made once, by the stock manager; see [`super::USERS`].
+/// Whose token a request carries. The users are made once, by the stock manager; see `USERS` of the parent module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     /// Role `administrator`.

@@ -1,6 +1,6 @@
 //! The same requests to the stock dashboard and to Axon, on one cluster, compared field by field.
 //!
-//! A resource is a file with a function `asks` and its rules, and one row in [`RESOURCES`]. Requests must leave the
+//! A resource is a file with a function `asks` and its rules, and one row in `resources::RESOURCES`. Requests must leave the
 //! cluster as they found it, because both managers are asked the same in the same order. Whatever differs and is not
 //! allowed by a rule fails the scenario; a rule that allows a difference of behaviour names `docs/differences.md`'s reason.
 
@@ -41,7 +41,7 @@ const FORGED: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VybmFtZSI6ImNvb
 /// How many differences are printed in full.
 const SHOWN_MAX: usize = 60;
 
-/// Axon answers every request of [`RESOURCES`] as the stock dashboard does, and takes the tokens that it issued.
+/// Axon answers every request of `resources::RESOURCES` as the stock dashboard does, and takes the tokens that it issued.
 pub fn axon_answers_as_the_stock_dashboard(bench: &mut Bench) -> Result<()> {
     let wanted = std::env::var("AXON_COMPARE").ok();
     let chosen: Vec<&Resource> = RESOURCES
