@@ -74,6 +74,7 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
             module_path: PathBuf::from(module_path.as_deref().unwrap_or(axon_mgr::MODULE_PATH)),
             public_ip,
             options: local_options(&settings),
+            settings,
         };
         axon_mgr::run(config, stopped()).await
     })

@@ -56,6 +56,8 @@ pub struct State {
     pub options: Arc<BTreeMap<String, String>>,
     /// What this host's `ceph.conf` and command line say of the options that commands and checks depend on.
     pub local_options: Arc<BTreeMap<String, String>>,
+    /// What `ceph tell mgr.x config set` said: it counts before everything else.
+    pub overrides: Arc<BTreeMap<String, String>>,
     /// The monitors' store for modules and devices.
     pub kv: Kv,
 }
@@ -79,6 +81,7 @@ impl Default for State {
             mon_status: Arc::default(),
             options: Arc::default(),
             local_options: Arc::default(),
+            overrides: Arc::default(),
             kv: Kv::default(),
         }
     }
@@ -97,17 +100,17 @@ impl State {
         MgrOptions::from_config(|name| self.set_option(name))
     }
 
-    /// An option that is set: on this host, or by the monitors.
+    /// An option that is set: by `config set`, on this host, or by the monitors.
     fn set_option(&self, name: &str) -> Option<&str> {
-        self.local_options.get(name).or_else(|| self.options.get(name)).map(String::as_str)
+        let set = self.overrides.get(name).or_else(|| self.local_options.get(name));
+        set.or_else(|| self.options.get(name)).map(String::as_str)
     }
 
     /// An option of the manager by upstream's name: this host's configuration counts before the monitors', and what cannot
     /// be read is the default.
     #[must_use]
     pub fn option<T: std::str::FromStr>(&self, name: &str, default: T) -> T {
-        let set = self.local_options.get(name).or_else(|| self.options.get(name));
-        set.and_then(|text| text.parse().ok()).unwrap_or(default)
+        self.set_option(name).and_then(|text| text.parse().ok()).unwrap_or(default)
     }
 
     /// A module's option: `mgr/<module>/<id>/<name>` first, then `mgr/<module>/<name>`.

@@ -1,14 +1,17 @@
 //! Commands to this manager (`DaemonServer::_handle_command`): from clients and daemons on their sessions, and from the REST
 //! API. Looks the command up, checks the caller's capabilities, runs it, answers.
 
+use crate::counters::Counters;
 use crate::log::Log;
 use crate::modules::Modules;
 use crate::owner::{Request, Session};
 use crate::run::{Report, now};
+use crate::tell::Tell;
 use arc_swap::ArcSwapOption;
 use axon_api::Dashboard;
 use axon_core::caps::{self, Allow};
 use axon_core::commands;
+use axon_core::config::Settings;
 use axon_core::{Cluster, Command, CommandError, CommandOutput, CommandSink, Target};
 use axon_net::Client;
 use axon_net::connection::ConnectionHandle;
@@ -38,12 +41,20 @@ pub struct Dispatcher {
     cluster: OnceLock<Cluster>,
     dashboard: ArcSwapOption<Dashboard>,
     modules: Modules,
+    settings: Settings,
+    counters: Arc<Counters>,
     reports: mpsc::Sender<Report>,
 }
 
 impl Dispatcher {
-    pub fn new(modules: Modules, reports: mpsc::Sender<Report>) -> Self {
-        Dispatcher { cluster: OnceLock::new(), dashboard: ArcSwapOption::empty(), modules, reports }
+    pub fn new(
+        modules: Modules,
+        settings: Settings,
+        counters: Arc<Counters>,
+        reports: mpsc::Sender<Report>,
+    ) -> Self {
+        let (cluster, dashboard) = (OnceLock::new(), ArcSwapOption::empty());
+        Dispatcher { cluster, dashboard, modules, settings, counters, reports }
     }
 
     /// Gives the handle that commands read from. Once.
@@ -73,6 +84,7 @@ impl Dispatcher {
     }
 
     async fn run_request(&self, request: &Request, session: &Session) -> CommandOutput {
+        Counters::count(&self.counters.commands);
         let text = request.cmd.concat();
         let args: Map<String, Value> = match serde_json::from_str(&text) {
             Ok(args) => args,
@@ -94,21 +106,16 @@ impl Dispatcher {
         }
         log.audit(LogPriority::DEBUG, format!("{line} dispatch"));
         match request.admin_socket {
-            true => self.run_tell(&command),
+            true => self.run_tell(&command).await,
             false => self.run(&command).await,
         }
     }
 
     /// `ceph tell mgr.x …`: for the daemon itself.
-    fn run_tell(&self, command: &Command) -> CommandOutput {
+    async fn run_tell(&self, command: &Command) -> CommandOutput {
         let Some(cluster) = self.cluster.get() else { return CommandOutput::failed(11, "not ready") };
-        match command.prefix() {
-            "version" => {
-                let body = serde_json::json!({ "version": cluster.state().me.ceph_version });
-                CommandOutput::ok(format!("{body:#}\n"))
-            }
-            prefix => CommandOutput::failed(22, format!("unknown command '{prefix}'")),
-        }
+        let (settings, counters, reports) = (&self.settings, &*self.counters, &self.reports);
+        Tell { cluster, settings, counters, reports }.run(command).await
     }
 
     async fn allowed(&self, command: &Command, session: &Session) -> Result<(), CommandOutput> {

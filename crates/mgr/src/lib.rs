@@ -1,6 +1,7 @@
 //! The running manager: owner task, beacons, daemon sessions, standby and active. `run` is the way in.
 
 mod active;
+mod counters;
 mod dispatch;
 mod identity;
 mod log;
@@ -8,6 +9,7 @@ mod modules;
 mod owner;
 mod run;
 mod sysinfo;
+mod tell;
 
 pub use modules::MODULE_PATH;
 pub use run::{Config, run};

@@ -4,12 +4,14 @@
 //! a channel. `active.rs` is what exists only while this manager is active.
 
 use crate::active::Active;
+use crate::counters::Counters;
 use crate::dispatch::{Dispatcher, Sink};
 use crate::identity;
 use crate::modules::Modules;
 use crate::owner::{About, Effect, LISTS, Owner, SUBSCRIPTIONS, Session, SessionId};
 use anyhow::Context;
 use axon_core::caps::MgrCap;
+use axon_core::config::Settings;
 use axon_core::daemons::DaemonKey;
 use axon_core::{Cluster, Command, CommandOutput, Identity, State, Target};
 use axon_net::connection::ConnectionHandle;
@@ -22,6 +24,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -37,6 +40,8 @@ pub struct Config {
     pub public_ip: Option<std::net::IpAddr>,
     /// Options of health checks that `ceph.conf`, the environment or the command line set.
     pub options: BTreeMap<String, String>,
+    /// All that this host's configuration says.
+    pub settings: Settings,
 }
 
 /// What tasks report back to the owner.
@@ -59,6 +64,11 @@ pub(crate) enum Report {
         channel: String,
         priority: LogPriority,
         text: String,
+    },
+    /// `ceph tell mgr.x config set`, or `unset`.
+    Override {
+        name: String,
+        value: Option<String>,
     },
     /// The daemons' address cannot be bound: nothing can be done but give up.
     Fatal(String),
@@ -137,6 +147,7 @@ struct Runner {
     cluster: Cluster,
     dispatcher: Arc<Dispatcher>,
     owner: Owner,
+    counters: Arc<Counters>,
     active: Active,
     handles: HashMap<SessionId, ConnectionHandle>,
     reports: mpsc::Receiver<Report>,
@@ -147,6 +158,7 @@ impl Runner {
     async fn new(config: Config, client: Client, open: axon_net::mon::OpenSession) -> anyhow::Result<Self> {
         let fsid = client.fsid().context("the monitors have not told the cluster's fsid")?;
         let (reports_tx, reports) = mpsc::channel(REPORTS_MAX);
+        let counters = Arc::new(Counters::default());
         let modules = Modules::find(&config.module_path);
         let metadata = identity::metadata(&client, &open).await;
         let me = Identity {
@@ -159,7 +171,12 @@ impl Runner {
         let major = metadata.get("ceph_version_short").and_then(|v| v.split('.').next()?.parse().ok());
         let release = major.and_then(Release::from_number).unwrap_or(Release::NEWEST);
         let state = State { fsid, me: Arc::new(me), release, ..State::default() };
-        let dispatcher = Arc::new(Dispatcher::new(modules.clone(), reports_tx.clone()));
+        let dispatcher = Arc::new(Dispatcher::new(
+            modules.clone(),
+            config.settings.clone(),
+            counters.clone(),
+            reports_tx.clone(),
+        ));
         let sink = Sink { client: client.clone(), dispatcher: dispatcher.clone() };
         let cluster = Cluster::new(state.clone(), Arc::new(sink));
         dispatcher.attach(cluster.clone());
@@ -175,6 +192,7 @@ impl Runner {
             cluster,
             dispatcher,
             owner,
+            counters,
             active,
             handles: HashMap::new(),
             reports,
@@ -188,7 +206,10 @@ impl Runner {
                 info!(monitor = %open.mon, "session with a monitor");
                 self.owner.handle_connected(self.client.my_global_id(), self.client.my_addrs(), now());
             }
-            Event::Message(message) => self.owner.handle_mon_message(message, now()),
+            Event::Message(message) => {
+                Counters::count(&self.counters.mon_messages);
+                self.owner.handle_mon_message(message, now());
+            }
             Event::Disconnected { why } => {
                 warn!(%why, "session with the monitor lost, looking for another");
                 self.owner.handle_disconnected();
@@ -209,8 +230,12 @@ impl Runner {
                 }
             },
             SessionEvent::Message { id, message } => match Message::decode(message) {
-                Ok(message) => self.owner.handle_daemon_message(id, message, now()),
+                Ok(message) => {
+                    Counters::count(&self.counters.daemon_messages);
+                    self.owner.handle_daemon_message(id, message, now());
+                }
                 Err(why) => {
+                    Counters::count(&self.counters.malformed_messages);
                     warn!(?id, %why, "malformed message; session closed");
                     self.close(id);
                     self.owner.handle_session_end(id);
@@ -234,6 +259,7 @@ impl Runner {
             Report::Log { channel, priority, text } => {
                 self.owner.handle_log(&channel, priority, &text, now());
             }
+            Report::Override { name, value } => self.owner.handle_override(name, value),
             Report::Fatal(why) => anyhow::bail!(why),
         }
         Ok(())
@@ -243,6 +269,8 @@ impl Runner {
     async fn settle(&mut self) -> Option<Duration> {
         let now = now();
         let waits = [self.owner.publish(now), self.owner.send_log(now)];
+        self.counters.snapshots.store(self.owner.publications(), Ordering::Relaxed);
+        self.counters.sessions.store(self.handles.len() as u64, Ordering::Relaxed);
         self.client.set_osd_map(self.cluster.state().osd_map.clone());
         for effect in self.owner.take_effects() {
             match effect {

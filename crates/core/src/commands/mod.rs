@@ -13,7 +13,7 @@ mod reweight;
 mod scrub;
 mod service;
 
-pub use request::{Ask, Format};
+pub use request::{Ask, Format, json_text};
 
 use crate::command::{Command, CommandOutput};
 use crate::state::State;

@@ -3,6 +3,7 @@
 
 use super::{Effect, Owner, Session, SessionId};
 use crate::owner::effect::Request;
+use axon_core::State;
 use axon_core::daemons::{DaemonKey, DaemonState};
 use axon_proto::daemon_config::DaemonConfig;
 use axon_proto::log_entry::{LogEntry, LogPriority};
@@ -253,6 +254,16 @@ impl Owner {
     pub(super) fn report_period(&self) -> (u32, u32) {
         let options = self.state.mgr_options();
         (options.mgr_stats_period, options.mgr_stats_threshold)
+    }
+
+    /// Changes options; daemons hear of it when it concerns them.
+    pub(super) fn change_options(&mut self, change: impl FnOnce(&mut State)) {
+        let before = self.report_period();
+        change(&mut self.state);
+        self.changed();
+        if self.report_period() != before {
+            self.configure_daemons();
+        }
     }
 
     /// Every daemon hears of a new period or threshold (`DaemonServer::handle_conf_change`).

@@ -71,6 +71,7 @@ pub struct Owner {
     change: Change,
     /// When the working copy was published last.
     published: UTime,
+    publications: u64,
 }
 
 struct PendingServiceMap {
@@ -102,6 +103,7 @@ impl Owner {
             effects: Vec::new(),
             change: Change::Urgent,
             published: UTime::ZERO,
+            publications: 0,
         }
     }
 
@@ -143,6 +145,17 @@ impl Owner {
     /// The session with the monitor has ended; another one is looked for.
     pub fn handle_disconnected(&mut self) {
         self.log.disconnected();
+    }
+
+    /// An option was set for as long as the manager runs, or is not any more.
+    pub fn handle_override(&mut self, name: String, value: Option<String>) {
+        self.change_options(|state| {
+            let overrides = Arc::make_mut(&mut state.overrides);
+            match value {
+                Some(value) => overrides.insert(name, value),
+                None => overrides.remove(&name),
+            };
+        });
     }
 
     /// A line for the cluster log.

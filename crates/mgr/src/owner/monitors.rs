@@ -33,12 +33,7 @@ impl Owner {
             Message::MLogAck(m) => self.log.acknowledged(m.last),
             Message::MMgrDigest(m) => self.handle_digest(&m.health_json, &m.mon_status_json),
             Message::MConfig(m) => {
-                let before = self.report_period();
-                self.state.options = Arc::new(m.config);
-                self.changed();
-                if self.report_period() != before {
-                    self.configure_daemons();
-                }
+                self.change_options(|state| state.options = Arc::new(m.config));
             }
             Message::MKVData(m) => self.handle_kv(KvUpdate {
                 prefix: m.prefix,

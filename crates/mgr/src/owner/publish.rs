@@ -47,8 +47,15 @@ impl Owner {
         }
         self.change = Change::None;
         self.published = now;
+        self.publications += 1;
         self.cluster.publish(self.state.clone());
         None
+    }
+
+    /// Snapshots published so far.
+    #[must_use]
+    pub fn publications(&self) -> u64 {
+        self.publications
     }
 
     /// `None`: not any longer. A clock that was set back counts as time that has passed.

@@ -14,6 +14,7 @@ mod launcher;
 mod mds;
 mod modes;
 mod pgs;
+mod tell;
 
 pub struct Scenario {
     /// A sentence with underscores: what holds.
@@ -33,6 +34,7 @@ pub const ALL: &[Scenario] = &[
     row("daemons_hear_of_a_new_reporting_period", everywhere, pgs::daemons_hear_of_a_new_period),
     row("the_cluster_log_has_axons_lines", everywhere, cluster_log::has_axons_lines),
     row("what_axon_says_is_readable_in_crc_mode_only", everywhere, modes::are_as_configured),
+    row("a_manager_that_is_told_something_answers_as_upstreams", everywhere, tell::answers_as_upstream),
     row("pools_reach_their_number_of_pgs_under_axon_alone", everywhere, pgs::reach_their_targets),
     row("managers_take_over_from_each_other_both_ways", everywhere, failover::both_ways),
 ];
