@@ -1,6 +1,7 @@
 //! The `axon` binary: arguments → config → build → run → drain. Wiring only.
 
 mod command;
+mod dencoder;
 mod mgr;
 mod mgr_args;
 mod settings;
@@ -12,6 +13,7 @@ fn main() -> ExitCode {
     match args.next().as_deref() {
         Some("mgr") => mgr::main(args),
         Some("command") => command::main(args),
+        Some("dencoder") => dencoder::main(args),
         Some("-v" | "--version") => {
             println!("axon {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
@@ -19,7 +21,8 @@ fn main() -> ExitCode {
         _ => {
             eprint!(
                 "usage: axon mgr -i ID [options]        run the manager (axon mgr --help)\n       \
-                 axon command [options] WORDS…   ask a daemon (axon command --help)\n"
+                 axon command [options] WORDS…   ask a daemon (axon command --help)\n       \
+                 axon dencoder …                 decode Ceph's types (axon dencoder --help)\n"
             );
             ExitCode::from(2)
         }

@@ -35,14 +35,9 @@ impl Encode for HitSetParams {
     fn encode(&self, w: &mut Writer, _: Features) {
         w.envelope(1, 1, |w| match self {
             HitSetParams::None => w.u8(0),
-            HitSetParams::ExplicitHash => {
-                w.u8(1);
-                w.envelope(1, 1, |_| {});
-            }
-            HitSetParams::ExplicitObject => {
-                w.u8(2);
-                w.envelope(1, 1, |_| {});
-            }
+            // These two write nothing of their own, not even an envelope.
+            HitSetParams::ExplicitHash => w.u8(1),
+            HitSetParams::ExplicitObject => w.u8(2),
             HitSetParams::Bloom { fpp_micro, target_size, seed } => {
                 w.u8(3);
                 w.envelope(1, 1, |w| {
@@ -61,18 +56,18 @@ impl Decode for HitSetParams {
         let (_, mut r) = r.envelope_since(1, 1, "HitSet::Params")?;
         let at = r.clone();
         let kind = r.u8()?;
-        if kind == 0 {
-            return Ok(HitSetParams::None);
-        }
-        let (_, mut body) = r.envelope(1, "HitSet::Params")?;
         match kind {
+            0 => Ok(HitSetParams::None),
             1 => Ok(HitSetParams::ExplicitHash),
             2 => Ok(HitSetParams::ExplicitObject),
-            3 => Ok(HitSetParams::Bloom {
-                fpp_micro: body.u32()?,
-                target_size: body.u64()?,
-                seed: body.u64()?,
-            }),
+            3 => {
+                let (_, mut body) = r.envelope(1, "HitSet::Params")?;
+                Ok(HitSetParams::Bloom {
+                    fpp_micro: body.u32()?,
+                    target_size: body.u64()?,
+                    seed: body.u64()?,
+                })
+            }
             _ => Err(at.bad_value("HitSet type", kind)),
         }
     }
@@ -88,5 +83,23 @@ impl Serialize for HitSetParams {
             out.serialize_entry("seed", seed)?;
         }
         out.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_written_as_ceph_writes_it() {
+        crate::corpus::round_trips_newest::<HitSetParams>("HitSet::Params");
+        for (kind, params) in [HitSetParams::None, HitSetParams::ExplicitHash, HitSetParams::ExplicitObject]
+            .into_iter()
+            .enumerate()
+        {
+            let bytes = [1, 1, 1, 0, 0, 0, kind as u8];
+            assert_eq!(params.to_bytes(Features::ALL)[..], bytes);
+            assert_eq!(HitSetParams::from_bytes(&bytes).unwrap(), params);
+        }
     }
 }
