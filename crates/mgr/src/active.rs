@@ -7,8 +7,9 @@ use crate::run::Report;
 use axon_api::server::{Server, Status};
 use axon_api::{Dashboard, Setup, resources};
 use axon_core::Cluster;
+use axon_core::config::Settings;
 use axon_net::Client;
-use axon_net::auth::CephxServerAuth;
+use axon_net::auth::{AuthPolicy, CephxServerAuth};
 use axon_net::connection::nonce;
 use axon_net::listener::{Listener, ListenerConfig, Serving, SessionEvent, Verifiers};
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tracing::error;
+use tracing::{error, warn};
 
 /// The running parts.
 pub struct Active {
@@ -62,7 +63,7 @@ impl Active {
         if let Some(standby) = self.standby.take() {
             standby.stop().await;
         }
-        match listen(client, gid, public_ip).await {
+        match listen(client, gid, public_ip, cluster, dispatcher.settings()).await {
             Ok(listening) => {
                 let addrs = listening.0.addrs().clone();
                 self.listening = Some(listening);
@@ -104,16 +105,43 @@ async fn listen(
     client: &Client,
     gid: u64,
     public_ip: Option<IpAddr>,
+    cluster: &Cluster,
+    settings: &Settings,
 ) -> axon_net::Result<(Serving, mpsc::Receiver<SessionEvent>)> {
     let seen = client.my_addrs().ip();
     let ip = public_ip.or(seen).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let compression = client.config().compression.clone();
     let config = ListenerConfig { compression, ..ListenerConfig::of_manager(gid, ip, nonce()?) };
     let listener = Listener::bind(config).await?;
-    let (auth, policy) = (client.auth(), client.config().policy.clone());
-    let verifiers: Verifiers =
-        Arc::new(move |_| Box::new(CephxServerAuth::new(auth.clone(), policy.clone())));
+    let (auth, local) = (client.auth(), client.config().policy.clone());
+    let (cluster, settings) = (cluster.clone(), settings.clone());
+    // Asked at each session, so that a change of the configuration counts for the next one.
+    let verifiers: Verifiers = Arc::new(move |_| {
+        let policy = policy(&settings, &cluster.state().options, &local);
+        Box::new(CephxServerAuth::new(auth.clone(), policy))
+    });
     Ok(listener.serve(verifiers))
+}
+
+/// What a peer may use: by this host's configuration, and below it the monitors'. A value of theirs that cannot be read
+/// leaves what this host says alone.
+fn policy(
+    settings: &Settings,
+    central: &BTreeMap<String, String>,
+    local: &Arc<AuthPolicy>,
+) -> Arc<AuthPolicy> {
+    if !central.keys().any(|name| name.starts_with("ms_") || name.starts_with("auth_")) {
+        return local.clone();
+    }
+    let mut settings = settings.clone();
+    settings.set_mon(central);
+    match axon_net::config::policy(local.own, &|name| settings.value(name)) {
+        Ok(policy) => Arc::new(policy),
+        Err(why) => {
+            warn!(%why, "the monitors' configuration of authentication cannot be read");
+            local.clone()
+        }
+    }
 }
 
 /// Starts the dashboard as soon as the store is there, and reports wherever it answers.
@@ -154,5 +182,30 @@ async fn serve(
         if status.changed().await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axon_core::config::{Level, Variables};
+    use axon_msgr::auth::{con_mode, method};
+    use axon_proto::EntityType;
+
+    #[test]
+    fn modes_of_the_central_configuration_count_below_this_hosts() {
+        let mut settings =
+            Settings::new(Variables { name: "mgr.x".parse().unwrap(), ..Variables::default() });
+        let local = Arc::new(AuthPolicy::new(EntityType::MGR));
+        let modes = |settings: &Settings, central: &[(&str, &str)]| {
+            let central = central.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            policy(settings, &central, &local).modes(EntityType::CLIENT, method::CEPHX)
+        };
+        let both = [con_mode::SECURE, con_mode::CRC];
+        assert_eq!(modes(&settings, &[("mgr_stats_period", "1")]), both);
+        assert_eq!(modes(&settings, &[("ms_mon_service_mode", "secure")]), [con_mode::SECURE]);
+        assert_eq!(modes(&settings, &[("ms_mon_service_mode", "nonsense")]), both);
+        settings.set(Level::File, "ms_mon_service_mode", "crc");
+        assert_eq!(modes(&settings, &[("ms_mon_service_mode", "secure")]), [con_mode::CRC]);
     }
 }

@@ -62,6 +62,11 @@ impl Dispatcher {
         let _ = self.cluster.set(cluster);
     }
 
+    /// This host's configuration.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// The dashboard of this activation, or none.
     pub fn set_dashboard(&self, dashboard: Option<Arc<Dashboard>>) {
         self.dashboard.store(dashboard);

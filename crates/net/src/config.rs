@@ -153,7 +153,10 @@ fn wanted_keys() -> u32 {
 }
 
 /// Methods and connection modes (`auth_*_required`, `ms_*_mode`).
-fn policy(own: EntityType, options: Options<'_>) -> Result<AuthPolicy, ConfigError> {
+///
+/// # Errors
+/// A value that is no list of known names.
+pub fn policy(own: EntityType, options: Options<'_>) -> Result<AuthPolicy, ConfigError> {
     let mut policy = AuthPolicy::new(own);
     for (option, list) in [
         ("auth_cluster_required", &mut policy.cluster_methods),

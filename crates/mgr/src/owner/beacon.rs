@@ -24,6 +24,8 @@ impl Owner {
             },
             modules: self.modules.infos(self.state.release),
             metadata: self.metadata.clone(),
+            // RADOS clients that the monitors blocklist with this manager. No part of Axon reads or writes objects; one that
+            // does must be listed here before its first write.
             clients: Vec::new(),
             mgr_features: MGR_FEATURES.0,
         };
