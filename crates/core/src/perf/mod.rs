@@ -14,7 +14,7 @@ use crate::daemons::DaemonKey;
 use axon_denc::{DecodeError, Reader};
 use axon_proto::UTime;
 use axon_proto::msgs::mgr_report::{MMgrReport, PerfCounterType};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// How many values of a counter are kept, as upstream does.
@@ -186,11 +186,28 @@ impl PerfIndex {
         if let Some(known) = self.schemas.iter().find(|known| ***known == schema) {
             return known.clone();
         }
-        // Schemas that no daemon uses any more go when a new one comes.
-        self.schemas.retain(|known| Arc::strong_count(known) > 1);
+        self.forget_unused();
         let schema = Arc::new(schema);
         self.schemas.push(schema.clone());
         schema
+    }
+
+    /// Schemas and types that no daemon uses any more go when a new schema comes, so that a daemon that declares ever new
+    /// counters costs no more than its own.
+    fn forget_unused(&mut self) {
+        let of = |daemon: &Arc<DaemonPerf>| {
+            let sampled = daemon.samples.iter().map(|sample| Arc::as_ptr(&sample.schema));
+            sampled.chain([Arc::as_ptr(&daemon.schema)]).collect::<Vec<_>>()
+        };
+        let used: BTreeSet<*const Schema> = self.daemons.values().flat_map(of).collect();
+        self.schemas.retain(|known| used.contains(&Arc::as_ptr(known)));
+        let paths: BTreeSet<&str> = self
+            .schemas
+            .iter()
+            .flat_map(|schema| schema.types())
+            .map(|counter| counter.path.as_str())
+            .collect();
+        self.types.retain(|path, _| paths.contains(path.as_str()));
     }
 }
 
@@ -254,6 +271,33 @@ mod tests {
         assert_eq!(osd.history("osd.op_w").map(|p| p.value).collect::<Vec<_>>(), [40, 60]);
         assert!((osd.rate("osd.op_w") - 4.0).abs() < 1e-9);
         assert!(osd.rate("osd.nope").abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_daemons_strange_types_do_not_spoil_anothers_counters() {
+        let mut index = PerfIndex::default();
+        let (bad, good) = (DaemonKey::new("osd", "0"), DaemonKey::new("osd", "1"));
+        let average = PerfCounterType::LONGRUNAVG;
+        index.apply(&bad, &report(&[counter("osd.op", average)], &[], &[9, 1, 1]), at(1)).unwrap();
+        index.apply(&good, &report(&[counter("osd.op", 10)], &[], &[5]), at(1)).unwrap();
+        let latest = |key| index.daemon(key).and_then(|d| d.latest("osd.op"));
+        assert_eq!(latest(&good), Some(Point { t: at(1), value: 5, count: 0 }));
+        assert_eq!(latest(&bad), Some(Point { t: at(1), value: 9, count: 1 }));
+    }
+
+    #[test]
+    fn ever_new_counters_of_one_daemon_do_not_pile_up() {
+        let mut index = PerfIndex::default();
+        let key = DaemonKey::new("osd", "0");
+        let mut published = index.clone();
+        for i in 0..200u32 {
+            let old = format!("osd.n{}", i.wrapping_sub(1));
+            let new = counter(&format!("osd.n{i}"), 10);
+            index.apply(&key, &report(&[new], &[&old], &[1]), at(i)).unwrap();
+            published = index.clone();
+        }
+        assert!(published.types.len() <= SAMPLES_MAX + 2, "{}", published.types.len());
+        assert!(published.schemas.len() <= SAMPLES_MAX + 2, "{}", published.schemas.len());
     }
 
     #[test]

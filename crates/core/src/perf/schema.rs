@@ -38,7 +38,8 @@ impl Schema {
         Some((*self.starts.get(at)?, is_average(self.types.get(at)?)))
     }
 
-    /// With counters added and removed. A path that some daemon has declared before keeps its first type, as upstream does.
+    /// With counters added and removed. A type that some daemon has declared before is shared; who declares another type for
+    /// the same path has it for itself (upstream keeps the first, so that one daemon can spoil what others report).
     pub(super) fn changed(
         &self,
         declare: &[PerfCounterType],
@@ -49,7 +50,8 @@ impl Schema {
             self.types.iter().map(|t| (t.path.as_str(), t.clone())).collect();
         for declared in declare {
             let shared = known.entry(declared.path.clone()).or_insert_with(|| Arc::new(declared.clone()));
-            types.insert(&declared.path, shared.clone());
+            let own = if **shared == *declared { shared.clone() } else { Arc::new(declared.clone()) };
+            types.insert(&declared.path, own);
         }
         for path in undeclare {
             types.remove(path.as_str());
