@@ -24,6 +24,11 @@ pub fn asks(_: Release) -> Vec<Ask> {
 const MANAGER: &str = "which manager is active, its address, clients and modules";
 
 pub const RULES: &[Rule] = &[
+    Rule { on: "GET /api/health/*", at: "body.osd_map.crush_version", may: May::Move, why: OTHERS },
+    Rule { on: "GET /api/health/*", at: "body.osd_map.max_osd", may: May::Move, why: OTHERS },
+    Rule { on: "GET /api/health/*", at: "body.osd_map.last_in_change", may: May::Move, why: OTHERS },
+    Rule { on: "GET /api/health/*", at: "body.osd_map.last_up_change", may: May::Move, why: OTHERS },
+    Rule { on: "GET /api/health/*", at: "body.osd_map.osds.[].up_thru", may: May::Move, why: OTHERS },
     Rule { on: "GET /api/health/*", at: "body.mgr_map.**", may: May::Differ, why: MANAGER },
     Rule { on: "GET /api/health/*", at: "body.mon_status.quorum_age", may: May::Move, why: "time" },
     Rule { on: "GET /api/health/*", at: "body.mon_status.uptime", may: May::Move, why: "time" },
@@ -108,3 +113,6 @@ pub const RULES: &[Rule] = &[
         why: "what the stores use moves",
     },
 ];
+
+/// Requests of other resources mark OSDs and make and remove them.
+const OTHERS: &str = "what was asked before moved it";

@@ -3,7 +3,7 @@
 use axon_launcher::Release;
 use serde_json::json;
 
-use crate::compare::{Ask, Rule, Who, delete, get, put};
+use crate::compare::{Ask, May, Rule, Who, delete, get, put};
 
 pub fn asks(_: Release) -> Vec<Ask> {
     let mut out = Vec::new();
@@ -32,4 +32,9 @@ pub fn asks(_: Release) -> Vec<Ask> {
     out
 }
 
-pub const RULES: &[Rule] = &[];
+pub const RULES: &[Rule] = &[Rule {
+    on: "GET /api/settings?names=**",
+    at: "body",
+    may: May::Reorder,
+    why: "the stock dashboard lists names in the order of a hash table",
+}];
