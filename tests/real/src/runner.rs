@@ -1,7 +1,9 @@
 //! Runs the scenarios and reports in the shape of Rust's own test harness, so that one reader fits both.
 
+use std::io::{BufRead, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
@@ -40,7 +42,7 @@ impl Plan {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub passed: usize,
     pub failed: usize,
@@ -51,8 +53,9 @@ pub struct Totals {
 pub fn run(plan: &Plan) -> Totals {
     let begun = Instant::now();
     let mut totals = Totals::default();
-    for release in &plan.releases {
-        run_release(plan, *release, &mut totals);
+    match plan.releases.as_slice() {
+        [release] => run_release(plan, *release, &mut totals),
+        releases => totals = beside_each_other(plan, releases),
     }
     let verdict = if totals.failed == 0 { "ok" } else { "FAILED" };
     println!(
@@ -64,6 +67,79 @@ pub fn run(plan: &Plan) -> Totals {
     );
     println!("real: {} passed, {} failed", totals.passed, totals.failed);
     totals
+}
+
+/// A process for each release, because scenarios mostly wait. What is installed is shared, and so comes first.
+fn beside_each_other(plan: &Plan, releases: &[Release]) -> Totals {
+    let begun = Instant::now();
+    for release in releases {
+        let told = |line: &str| println!("[{:3} s] {line}", begun.elapsed().as_secs());
+        if let Err(e) = axon_launcher::ensure_installed(*release, &told) {
+            // Its own run says so again, and counts it.
+            println!("{release}: {e:#}");
+        }
+    }
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = releases
+            .iter()
+            .zip(0..)
+            .map(|(release, nth)| {
+                scope.spawn(move || in_a_process(plan, *release, plan.port + nth * PORTS_EACH))
+            })
+            .collect();
+        let mut sum = Totals::default();
+        for run in runs {
+            let totals = run.join().unwrap_or(Totals { failed: 1, ..Totals::default() });
+            sum.passed += totals.passed;
+            sum.failed += totals.failed;
+            sum.filtered += totals.filtered;
+        }
+        sum
+    })
+}
+
+/// Ports that a release's cluster may take.
+const PORTS_EACH: u16 = 1200;
+
+/// This program again for one release; its lines are passed on with the release in front.
+fn in_a_process(plan: &Plan, release: Release, port: u16) -> Totals {
+    let run = || -> Result<Totals> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(&plan.filter).env("AXON_REAL", release.name()).env("AXON_BIN", &plan.axon);
+        command.env("AXON_REAL_DIR", &plan.dir).env("AXON_REAL_PORT", port.to_string());
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let lines = BufReader::new(child.stdout.take().context("no output")?).lines();
+        let mut totals = None;
+        for line in lines {
+            let line = line?;
+            totals = Totals::read(&line).or(totals);
+            println!("{release:8} {line}");
+        }
+        child.wait()?;
+        totals.context("it ended without a result")
+    };
+    run().unwrap_or_else(|e| {
+        println!("test {release}::all ... FAILED\n    {e:#}");
+        Totals { failed: 1, ..Totals::default() }
+    })
+}
+
+impl Totals {
+    /// From the line that [`run`] prints.
+    fn read(line: &str) -> Option<Totals> {
+        let count = |what: &str| {
+            let (before, _) = line.split_once(what)?;
+            before.rsplit([' ', '.']).find(|word| !word.is_empty())?.parse().ok()
+        };
+        let line_is_mine = line.starts_with("test result:");
+        line_is_mine.then(|| {
+            Some(Totals {
+                passed: count(" passed")?,
+                failed: count(" failed")?,
+                filtered: count(" filtered")?,
+            })
+        })?
+    }
 }
 
 fn run_release(plan: &Plan, release: Release, totals: &mut Totals) {
@@ -128,4 +204,16 @@ fn bring_up(plan: &Plan, release: Release) -> Result<Cluster> {
 fn panic_text(panic: &Box<dyn std::any::Any + Send>) -> anyhow::Error {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     anyhow!("panicked: {}", text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("(no text)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_totals_of_another_process_are_read_from_its_last_lines() {
+        let line = "test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 3 filtered out; finished in 1.00s";
+        assert_eq!(Totals::read(line), Some(Totals { passed: 10, failed: 2, filtered: 3 }));
+        assert_eq!(Totals::read("test pacific::x ... ok"), None);
+    }
 }
