@@ -115,6 +115,9 @@ pub struct Up {
     /// No pools and no file system.
     #[arg(long)]
     bare: bool,
+    /// Everybody speaks msgr v1 only
+    #[arg(long)]
+    legacy: bool,
 }
 
 pub fn run(task: Task) -> Result<()> {
@@ -149,6 +152,7 @@ fn bring_up(up: &Up) -> Result<()> {
     options.mds = up.mds;
     options.managers = up.manager;
     options.data = !up.bare;
+    options.legacy = up.legacy;
     options.port_base = up.port.unwrap_or(options.port_base);
     options.axon = match &up.axon {
         None if up.manager.has_axon() => Some(build::axon(Profile::Dev)?),

@@ -30,6 +30,8 @@ pub struct Options {
     pub port_base: u16,
     /// The `axon` program; needed when `managers` has Axon.
     pub axon: Option<PathBuf>,
+    /// Everybody speaks msgr v1 only.
+    pub legacy: bool,
     /// Make pools with data and a file system.
     pub data: bool,
 }
@@ -45,6 +47,7 @@ impl Options {
             managers: Managers::None,
             port_base: PORT_BASE,
             axon: None,
+            legacy: false,
             data: true,
         }
     }
@@ -59,6 +62,8 @@ pub struct State {
     pub osds: u32,
     pub mds: u16,
     pub ports: Ports,
+    #[serde(default)]
+    pub legacy: bool,
     pub axon: Option<PathBuf>,
     pub managers: Vec<ManagerRecord>,
 }
@@ -191,7 +196,7 @@ impl Cluster {
         let mut command = self.daemon(program, id);
         if kind == "mon" {
             let n = (0..self.state.mons).find(|n| letter(*n) == id).with_context(|| format!("no {name}"))?;
-            command.args(["--public-addrv", &mon_addrs(self.state.ports, n)]);
+            command.args(["--public-addrv", &mon_addrs(self.state.ports, n, self.state.legacy)]);
         }
         Process::spawn(&self.dir, name, command)
     }
@@ -307,6 +312,7 @@ impl Cluster {
             osds: options.osds,
             mds: options.mds,
             ports: Ports::free_from(options.port_base)?,
+            legacy: options.legacy,
             axon: options.axon.as_deref().map(absolute).transpose()?,
             managers: Vec::new(),
         };
@@ -319,7 +325,7 @@ impl Cluster {
 
     pub(crate) fn conf(&self) -> Conf<'_> {
         let s = &self.state;
-        Conf { dir: &self.dir, fsid: &s.fsid, mons: s.mons, osds: s.osds, ports: s.ports }
+        Conf { dir: &self.dir, fsid: &s.fsid, mons: s.mons, osds: s.osds, ports: s.ports, legacy: s.legacy }
     }
 
     fn populate(mut self, options: &Options, progress: Progress) -> Result<Cluster> {
@@ -349,8 +355,9 @@ impl Cluster {
         let admin = ["--gen-key", "-n", "client.admin"];
         let caps = ["--cap", "mon", ALL, "--cap", "osd", ALL, "--cap", "mds", ALL, "--cap", "mgr", ALL];
         self.tool("ceph-authtool", &[&[keyring.as_str()], &admin[..], &caps[..]].concat())?;
-        let names: Vec<(String, String)> =
-            (0..self.state.mons).map(|n| (letter(n), mon_addrs(self.state.ports, n))).collect();
+        let names: Vec<(String, String)> = (0..self.state.mons)
+            .map(|n| (letter(n), mon_addrs(self.state.ports, n, self.state.legacy)))
+            .collect();
         let mut args = vec!["--create", "--fsid", &self.state.fsid];
         for (name, addrs) in &names {
             args.extend(["--addv", name, addrs]);

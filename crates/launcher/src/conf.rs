@@ -12,6 +12,7 @@ pub(crate) struct Conf<'a> {
     pub mons: u16,
     pub osds: u32,
     pub ports: Ports,
+    pub legacy: bool,
 }
 
 impl Conf<'_> {
@@ -33,6 +34,9 @@ impl Conf<'_> {
         line("crash dir", &format!("{dir}/crash"));
         line("ms bind port min", &first.to_string());
         line("ms bind port max", &last.to_string());
+        if self.legacy {
+            line("ms bind msgr2", "false");
+        }
         line("osd pool default size", &self.replicas().to_string());
         text.push_str(GLOBAL);
         let _ = write!(text, "[mon]\nmon data = {dir}/mon/$id\n{MON}");
@@ -49,13 +53,16 @@ impl Conf<'_> {
     }
 
     fn mon_host(&self) -> String {
-        (0..self.mons).map(|n| mon_addrs(self.ports, n)).collect::<Vec<_>>().join(" ")
+        (0..self.mons).map(|n| mon_addrs(self.ports, n, self.legacy)).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Both addresses of the nth monitor, as `monmaptool --addv` takes them.
-pub(crate) fn mon_addrs(ports: Ports, n: u16) -> String {
+/// The addresses of the nth monitor, as `monmaptool --addv` takes them.
+pub(crate) fn mon_addrs(ports: Ports, n: u16, legacy: bool) -> String {
     let port = ports.mon(n);
+    if legacy {
+        return format!("[v1:127.0.0.1:{}]", port + 1);
+    }
     format!("[v2:127.0.0.1:{port},v1:127.0.0.1:{}]", port + 1)
 }
 
@@ -129,7 +136,14 @@ mod tests {
 
     #[test]
     fn every_monitor_is_in_mon_host() {
-        let conf = Conf { dir: Path::new("/c"), fsid: "f", mons: 2, osds: 1, ports: Ports { base: 100 } };
+        let conf = Conf {
+            dir: Path::new("/c"),
+            fsid: "f",
+            mons: 2,
+            osds: 1,
+            ports: Ports { base: 100 },
+            legacy: false,
+        };
         let text = conf.text();
         assert!(
             text.contains(

@@ -110,8 +110,10 @@ async fn listen(
 ) -> axon_net::Result<(Serving, mpsc::Receiver<SessionEvent>)> {
     let seen = client.my_addrs().ip();
     let ip = public_ip.or(seen).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let compression = client.config().compression.clone();
-    let config = ListenerConfig { compression, ..ListenerConfig::of_manager(gid, ip, nonce()?) };
+    let (compression, protocols) = (client.config().compression.clone(), client.config().listens.clone());
+    let ports = client.config().ports.clone();
+    let config =
+        ListenerConfig { compression, protocols, ports, ..ListenerConfig::of_manager(gid, ip, nonce()?) };
     let listener = Listener::bind(config).await?;
     let (auth, local) = (client.auth(), client.config().policy.clone());
     let (cluster, settings) = (cluster.clone(), settings.clone());

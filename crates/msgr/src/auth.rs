@@ -5,6 +5,7 @@
 use axon_proto::{AuthEntity, EntityType};
 use bytes::Bytes;
 use std::fmt;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// `CEPH_AUTH_*`.
@@ -64,6 +65,32 @@ pub struct AuthRequest {
 pub struct AuthKeys {
     pub session_key: Zeroizing<Vec<u8>>,
     pub connection_secret: Zeroizing<Vec<u8>>,
+    /// Signs the messages of a v1 session; `None` when they are not signed.
+    pub signer: Option<Arc<dyn MessageSigner>>,
+}
+
+/// Length and checksum of a part of a v1 message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignedPart {
+    pub crc: u32,
+    pub len_bytes: u32,
+}
+
+/// What the signature of a v1 message covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signed {
+    pub header_crc: u32,
+    pub front: SignedPart,
+    pub middle: SignedPart,
+    pub data: SignedPart,
+    /// The low half of the sequence number.
+    pub seq_low: u32,
+}
+
+/// A session key's signatures (`AuthSessionHandler`).
+pub trait MessageSigner: Send + Sync {
+    /// The footer's `sig`; `None` when the key cannot make one.
+    fn sign(&self, signed: &Signed) -> Option<u64>;
 }
 
 impl fmt::Debug for AuthKeys {
@@ -88,6 +115,10 @@ pub trait ClientAuth: Send {
     fn reply_more(&mut self, payload: &[u8]) -> Result<Bytes, AuthError>;
     /// `AUTH_DONE`: the keys, once the peer has proved itself.
     fn done(&mut self, global_id: u64, con_mode: u32, payload: &[u8]) -> Result<AuthKeys, AuthError>;
+    /// v1: our global id, which no frame brings; 0 when there is none yet.
+    fn global_id(&self) -> u64 {
+        0
+    }
 }
 
 /// Who has authenticated at an acceptor.

@@ -1,4 +1,5 @@
-//! One connection: bytes and commands in, bytes and events out.
+//! One connection, over either protocol: bytes and commands in, bytes and events out. Which protocol is spoken follows from the
+//! kind of the address: the one that is called, or, at an acceptor, the one that the peer is given.
 //!
 //! Four kinds of method: getters; `handle_*` for what comes in; commands (`send`, `keepalive`, `close`, `decide`,
 //! `reconnect`); `poll_*` for what must go out. Time comes in as an argument.
@@ -6,21 +7,19 @@
 //! A lossless session outlives its socket: the connecting side calls [`Connection::reconnect`] on the same connection, the
 //! accepting side takes the [`Session`] out of the old connection and gives it to the new one with
 //! [`Connection::decide`].
+//!
+//! Invariant: before a session is open no more than [`UNKNOWN_PEER_BYTES`] are reserved ahead of what has arrived.
 
 use crate::auth::ClientAuth;
-use crate::frame::control::{self, Ack, Keepalive2, Keepalive2Ack};
-use crate::frame::{Frame, SizeLimits, Tag, message_from, message_into};
+use crate::handshake::Peer;
 use crate::handshake::server::{Decision, Offer};
-use crate::handshake::{Context, Peer, Phase, Step, Wire, client, server};
-use crate::transmit::Transmit;
-use crate::{
-    Acceptor, Compression, Connector, Error, Limits, Local, Misbehaved, Misuse, Policy, Result, Session,
-    banner,
-};
-use axon_proto::{EntityAddr, EntityType, RawMessage, UTime};
+use crate::{Acceptor, Connector, Error, Misuse, Policy, Result, Session, v1, v2};
+use axon_proto::{AddrType, RawMessage, UTime};
 use bytes::{Bytes, BytesMut};
-use std::collections::VecDeque;
 use std::io::IoSlice;
+
+/// Room that is made at a time for a peer that is not known yet.
+pub const UNKNOWN_PEER_BYTES: usize = 4096;
 
 /// What happened.
 #[derive(Debug)]
@@ -41,432 +40,195 @@ pub enum Event {
     Closed(Option<Error>),
 }
 
-#[expect(clippy::large_enum_variant, reason = "one per connection; a phase replaces itself with each frame")]
-enum State {
-    Banner(Opening),
-    Handshake(Phase),
-    Ready,
-    Closed,
+/// A connection's state machine.
+pub struct Connection(Protocol);
+
+enum Protocol {
+    V1(Box<v1::Connection>),
+    V2(Box<v2::Connection>),
 }
 
-enum Opening {
-    Client(Box<Connector>),
-    Server(Box<Acceptor>),
-}
-
-/// What a connecting side needs again to reconnect.
-struct Redial {
-    local: Local,
-    peer: EntityType,
-    target: EntityAddr,
-    policy: Policy,
-    compression: Compression,
-    cookie: u64,
-}
-
-pub struct Connection {
-    state: State,
-    wire: Wire,
-    input: BytesMut,
-    session: Session,
-    events: VecDeque<Event>,
-    redial: Option<Redial>,
-    /// Messages are dropped with the socket. Known for sure once connected.
-    lossy: bool,
+macro_rules! of {
+    ($self:expr, $conn:ident => $call:expr) => {
+        match $self {
+            Protocol::V1($conn) => $call,
+            Protocol::V2($conn) => $call,
+        }
+    };
 }
 
 impl Connection {
-    /// The connecting side; its banner waits in [`Self::poll_transmit`].
+    /// The connecting side; what it opens with waits in [`Self::poll_transmit`].
     pub fn connect(call: Connector) -> Result<Self> {
         if call.cookie == 0 && !call.policy.lossy {
             return Err(Misuse::ZeroCookie.into());
         }
-        let session = Session { global_seq: call.global_seq, ..Session::default() };
-        let redial = Redial {
-            local: call.local.clone(),
-            peer: call.peer,
-            target: call.target,
-            policy: call.policy,
-            compression: call.compression.clone(),
-            cookie: call.cookie,
-        };
-        let (limits, lossy) = (call.limits, call.policy.lossy);
-        Ok(Self::open(Opening::Client(Box::new(call)), limits, session, Some(redial), lossy))
+        Ok(Connection(match call.target.kind {
+            AddrType::LEGACY => Protocol::V1(Box::new(v1::Connection::connect(call))),
+            _ => Protocol::V2(Box::new(v2::Connection::connect(call))),
+        }))
     }
 
-    /// The accepting side; its banner waits in [`Self::poll_transmit`].
+    /// The accepting side; what it opens with waits in [`Self::poll_transmit`].
     pub fn accept(call: Acceptor) -> Result<Self> {
         if call.cookie == 0 {
             return Err(Misuse::ZeroCookie.into());
         }
-        let limits = call.limits;
-        Ok(Self::open(Opening::Server(Box::new(call)), limits, Session::default(), None, true))
-    }
-
-    fn open(opening: Opening, limits: Limits, session: Session, redial: Option<Redial>, lossy: bool) -> Self {
-        let mut wire = Wire::new(limits);
-        wire.put_raw(&banner::ours());
-        Connection {
-            state: State::Banner(opening),
-            wire,
-            input: BytesMut::new(),
-            session,
-            events: VecDeque::new(),
-            redial,
-            lossy,
-        }
+        Ok(Connection(match call.peer_addr.kind {
+            AddrType::LEGACY => Protocol::V1(Box::new(v1::Connection::accept(call))),
+            _ => Protocol::V2(Box::new(v2::Connection::accept(call))),
+        }))
     }
 
     // Getters.
 
+    /// Messages flow.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        matches!(self.state, State::Ready)
+        of!(&self.0, c => c.is_ready())
     }
 
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed)
+        of!(&self.0, c => c.is_closed())
     }
 
     /// Whether the session goes on after the socket is lost.
     #[must_use]
     pub fn is_lossless(&self) -> bool {
-        !self.lossy
+        of!(&self.0, c => c.is_lossless())
     }
 
     /// The peer, once connected.
     #[must_use]
     pub fn peer(&self) -> Option<&Peer> {
-        self.session.peer.as_ref()
+        self.session().peer()
     }
 
     #[must_use]
     pub fn session(&self) -> &Session {
-        &self.session
+        of!(&self.0, c => c.session())
     }
 
     /// Number of bytes that wait to be written.
     #[must_use]
     pub fn transmit_bytes(&self) -> usize {
-        self.wire.out.len()
+        of!(&self.0, c => c.transmit_bytes())
     }
 
     /// Whether the owner should hand over more messages; `false` while too much is unwritten or unacknowledged.
     #[must_use]
     pub fn wants_messages(&self, transmit_bytes_max: usize) -> bool {
+        let unacked_max = of!(&self.0, c => c.limits().unacked_messages_max);
         self.is_ready()
             && self.transmit_bytes() < transmit_bytes_max
-            && self.session.sent.len() < self.wire.limits.unacked_messages_max
+            && self.session().sent.len() < unacked_max
     }
 
     /// The number of our last attempt to connect; a peer's RETRY_GLOBAL may have raised it.
     #[must_use]
     pub fn global_seq(&self) -> u64 {
-        self.session.global_seq
+        self.session().global_seq
     }
 
     // What comes in.
 
     /// Bytes from the socket. An error also comes as [`Event::Closed`].
     pub fn handle_bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        self.input.extend_from_slice(bytes);
+        of!(&mut self.0, c => c.input().extend_from_slice(bytes));
         self.handle_input()
     }
 
     /// Where a driver may read the socket into, to save a copy; then it calls [`Self::handle_input`]. Room is made for
     /// what is awaited, but never for more than `bytes_max` that have not arrived.
     pub fn input_buffer(&mut self, bytes_max: usize) -> &mut BytesMut {
-        const BYTES_MIN: usize = 4096;
-        let awaited = self.wire.reader.wanted().saturating_sub(self.input.len());
-        self.input.reserve(awaited.clamp(BYTES_MIN, bytes_max.max(BYTES_MIN)));
-        &mut self.input
+        let bytes_max = if self.is_ready() { bytes_max.max(UNKNOWN_PEER_BYTES) } else { UNKNOWN_PEER_BYTES };
+        of!(&mut self.0, c => {
+            let awaited = c.wanted().saturating_sub(c.input().len());
+            c.input().reserve(awaited.clamp(UNKNOWN_PEER_BYTES, bytes_max));
+            c.input()
+        })
     }
 
     /// Works on what was read into [`Self::input_buffer`].
     pub fn handle_input(&mut self) -> Result<()> {
-        match self.advance() {
-            Ok(()) => Ok(()),
-            Err(e) => {
-                self.fail(e.clone());
-                Err(e)
-            }
-        }
+        of!(&mut self.0, c => c.handle_input())
     }
 
     /// The socket is gone. A lossless session waits for [`Self::reconnect`] or [`Self::into_session`].
     pub fn handle_disconnect(&mut self) {
-        self.state = State::Closed;
-        self.input.clear();
-        self.wire.out.clear();
+        of!(&mut self.0, c => c.handle_disconnect());
     }
 
     // Commands.
 
     /// Queues a message; it gets its number when it is sent.
     pub fn send(&mut self, message: RawMessage) -> Result<()> {
-        if self.is_closed() && self.lossy {
+        if self.is_closed() && !self.is_lossless() {
             return Err(Misuse::Closed.into());
         }
         let bytes = message.front.len() + message.middle.len() + message.data.len();
-        let bytes_max = self.wire.limits.message_bytes_max as usize;
+        let bytes_max = of!(&self.0, c => c.limits().message_bytes_max) as usize;
         if bytes > bytes_max {
             return Err(Misuse::MessageTooLarge { bytes, bytes_max }.into());
         }
-        self.session.queue.push_back(message);
-        self.flush_queue()
+        of!(&mut self.0, c => c.send(message))
     }
 
     /// Asks the peer for a sign of life; [`Event::KeepaliveAck`] brings `now` back.
     pub fn keepalive(&mut self, now: UTime) -> Result<()> {
-        if !self.is_ready() {
-            return Err(Misuse::Closed.into());
-        }
-        self.wire.send(&Keepalive2 { timestamp: now })
+        of!(&mut self.0, c => c.keepalive(now))
     }
 
     /// Answers [`Event::Offer`].
     pub fn decide(&mut self, decision: Decision) -> Result<()> {
-        let State::Handshake(Phase::ServerDeciding(deciding)) =
-            std::mem::replace(&mut self.state, State::Closed)
-        else {
-            return Err(Misuse::NothingToDecide.into());
-        };
-        let mut ctx = Context { wire: &mut self.wire, session: &mut self.session };
-        let result = deciding.decide(decision, &mut ctx).and_then(|step| self.settle(step));
-        match result.and_then(|()| self.advance()) {
-            Ok(()) => Ok(()),
-            Err(e) => {
-                self.fail(e.clone());
-                Err(e)
-            }
-        }
+        of!(&mut self.0, c => c.decide(decision))
     }
 
     /// Starts over on a new socket with the same session. Only for the connecting side of a lossless session.
     pub fn reconnect(&mut self, auth: Box<dyn ClientAuth>, global_seq: u64) -> Result<()> {
-        let Some(redial) = &self.redial else { return Err(Misuse::Closed.into()) };
-        let limits = self.wire.limits;
-        if self.session.server_cookie != 0 {
-            self.session.connect_seq += 1;
-        }
-        self.session.global_seq = self.session.global_seq.max(global_seq);
-        self.lossy = redial.policy.lossy;
-        let call = Connector {
-            local: redial.local.clone(),
-            peer: redial.peer,
-            target: redial.target,
-            policy: redial.policy,
-            limits,
-            compression: redial.compression.clone(),
-            auth,
-            global_seq,
-            cookie: redial.cookie,
-        };
-        self.wire = Wire::new(limits);
-        self.wire.put_raw(&banner::ours());
-        self.input.clear();
-        self.state = State::Banner(Opening::Client(Box::new(call)));
-        Ok(())
+        of!(&mut self.0, c => c.reconnect(auth, global_seq))
     }
 
     /// Ends the connection: nothing more is accepted, what waits can still be written.
     pub fn close(&mut self) {
-        if !self.is_closed() {
-            self.state = State::Closed;
-            self.events.push_back(Event::Closed(None));
-        }
+        of!(&mut self.0, c => c.close());
     }
 
     /// The session, for a new connection.
     #[must_use]
     pub fn into_session(self) -> Session {
-        self.session
+        of!(self.0, c => c.into_session())
     }
 
     // What must go out.
 
     /// Everything that waits to be written, as one piece.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
-        self.prepare_transmit();
-        let bytes = self.wire.out.take();
+        of!(&mut self.0, c => c.prepare_transmit());
+        let bytes = of!(&mut self.0, c => c.out().take());
         (!bytes.is_empty()).then_some(bytes)
     }
 
     /// What waits, as slices for a vectored write; then [`Self::transmitted`].
     pub fn transmit_slices<const N: usize>(&mut self) -> ([IoSlice<'_>; N], usize) {
-        self.prepare_transmit();
-        self.wire.out.slices()
+        of!(&mut self.0, c => c.prepare_transmit());
+        of!(&mut self.0, c => c.out().slices())
     }
 
     /// So many bytes of [`Self::transmit_slices`] were written.
     pub fn transmitted(&mut self, bytes: usize) {
-        self.wire.out.advance(bytes);
+        of!(&mut self.0, c => c.out().advance(bytes));
     }
 
     /// Whether anything waits to be written.
     pub fn has_transmit(&mut self) -> bool {
-        self.prepare_transmit();
+        of!(&mut self.0, c => c.prepare_transmit());
         self.transmit_bytes() > 0
     }
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
-    }
-
-    /// An acknowledgement goes out when no message carries it.
-    fn prepare_transmit(&mut self) {
-        if self.is_ready() && !self.lossy && self.session.unacked_in > 0 {
-            self.session.unacked_in = 0;
-            let ack = Ack { seq: self.session.in_seq };
-            if let Err(e) = self.wire.send(&ack) {
-                self.fail(e);
-            }
-        }
-    }
-
-    fn out(&mut self) -> &mut Transmit {
-        &mut self.wire.out
-    }
-
-    fn fail(&mut self, error: Error) {
-        if !matches!(self.state, State::Closed) || self.events.is_empty() {
-            self.events.push_back(Event::Closed(Some(error)));
-        }
-        self.state = State::Closed;
-        self.input.clear();
-        self.out().clear();
-    }
-
-    /// Takes what is complete from the input.
-    fn advance(&mut self) -> Result<()> {
-        loop {
-            match &self.state {
-                State::Closed => {
-                    self.input.clear();
-                    return Ok(());
-                }
-                State::Banner(_) => {
-                    if !self.take_banner()? {
-                        return Ok(());
-                    }
-                }
-                // The peer must wait for our answer, so nothing more is taken until it is decided.
-                State::Handshake(Phase::ServerDeciding(_)) => return Ok(()),
-                State::Handshake(_) | State::Ready => {
-                    let ready = self.is_ready();
-                    let limits = &self.wire.limits;
-                    let sizes = SizeLimits {
-                        control_bytes_max: limits.control_frame_bytes_max,
-                        // The first segment is the header.
-                        message_bytes_max: ready.then(|| limits.message_bytes_max.saturating_add(64)),
-                    };
-                    let Some(frame) = self.wire.reader.poll(&mut self.input, sizes)? else { return Ok(()) };
-                    if ready { self.handle_frame(frame)? } else { self.handle_handshake(&frame)? }
-                }
-            }
-        }
-    }
-
-    fn take_banner(&mut self) -> Result<bool> {
-        let Some((banner, supported)) = banner::take(&mut self.input)? else { return Ok(false) };
-        self.wire.peer_compresses = supported & banner::COMPRESSION != 0;
-        self.wire.reader.note(&banner);
-        let State::Banner(opening) = std::mem::replace(&mut self.state, State::Closed) else {
-            return Ok(false);
-        };
-        let phase = match opening {
-            Opening::Client(call) => Phase::ClientHello(client::Hello::enter(call, &mut self.wire)?),
-            Opening::Server(call) => Phase::ServerHello(server::Hello::enter(call, &mut self.wire)?),
-        };
-        self.state = State::Handshake(phase);
-        Ok(true)
-    }
-
-    fn handle_handshake(&mut self, frame: &Frame) -> Result<()> {
-        self.wire.check_handshake()?;
-        let State::Handshake(phase) = std::mem::replace(&mut self.state, State::Closed) else {
-            return Ok(());
-        };
-        let mut ctx = Context { wire: &mut self.wire, session: &mut self.session };
-        let step = phase.step(frame, &mut ctx)?;
-        self.settle(step)
-    }
-
-    fn settle(&mut self, step: Step) -> Result<()> {
-        match step {
-            Step::Next(phase) => {
-                if let Phase::ServerDeciding(deciding) = &phase {
-                    let offer = Box::new(deciding.offer().clone());
-                    self.events.push_back(Event::Offer { offer, policy: deciding.policy() });
-                }
-                self.state = State::Handshake(phase);
-                Ok(())
-            }
-            Step::SessionReset(phase) => {
-                self.events.push_back(Event::Reset);
-                self.state = State::Handshake(phase);
-                Ok(())
-            }
-            Step::Done(peer) => self.ready(peer),
-        }
-    }
-
-    fn ready(&mut self, peer: Peer) -> Result<()> {
-        self.lossy = peer.lossy;
-        self.session.peer = Some(peer.clone());
-        self.events.push_back(Event::Connected(Box::new(peer)));
-        self.state = State::Ready;
-        if self.lossy {
-            self.session.sent.clear();
-        }
-        // What the peer has not acknowledged goes again, under its old numbers.
-        for message in &self.session.sent {
-            self.wire.send_message(&message_into(message, message.header.seq, self.session.in_seq))?;
-        }
-        self.flush_queue()
-    }
-
-    fn flush_queue(&mut self) -> Result<()> {
-        if !self.is_ready() {
-            return Ok(());
-        }
-        while let Some(message) = self.session.next_to_send(self.lossy) {
-            self.session.unacked_in = 0;
-            self.wire.send_message(&message_into(&message, message.header.seq, self.session.in_seq))?;
-        }
-        Ok(())
-    }
-
-    fn handle_frame(&mut self, frame: Frame) -> Result<()> {
-        match frame.tag {
-            Tag::Message => self.handle_message(frame)?,
-            Tag::Ack => {
-                let ack: Ack = control::decode(frame.payload())?;
-                self.session.handle_ack(ack.seq);
-            }
-            Tag::Keepalive2 => {
-                let Keepalive2 { timestamp } = control::decode(frame.payload())?;
-                self.wire.send(&Keepalive2Ack { timestamp })?;
-            }
-            Tag::Keepalive2Ack => {
-                let ack: Keepalive2Ack = control::decode(frame.payload())?;
-                self.events.push_back(Event::KeepaliveAck(ack.timestamp));
-            }
-            tag => return Err(Misbehaved::UnexpectedFrame { tag, expecting: "messages" }.into()),
-        }
-        Ok(())
-    }
-
-    fn handle_message(&mut self, frame: Frame) -> Result<()> {
-        let (message, ack_seq) = message_from(frame)?;
-        if !self.lossy {
-            self.session.handle_ack(ack_seq);
-        }
-        if self.session.handle_seq(message.header.seq) {
-            self.events.push_back(Event::Message(message));
-        }
-        Ok(())
+        of!(&mut self.0, c => c.poll_event())
     }
 }

@@ -43,6 +43,8 @@ pub enum Malformed {
     LastSegmentEmpty,
     #[error("epilogue status {0:#04x}")]
     LateStatus(u8),
+    #[error("message header checksum {found:#010x}, computed {computed:#010x}")]
+    HeaderCrc { found: u32, computed: u32 },
     #[error("unknown frame tag {0}")]
     UnknownTag(u8),
     #[error("a frame's authentication tag does not match")]
@@ -65,6 +67,22 @@ pub enum Misbehaved {
     UnpacksTooLarge { bytes_max: usize },
     #[error("the peer chose compression method {0}, which was not offered")]
     CompressionMethod(u32),
+    #[error("a message of {bytes} bytes, {bytes_max} are allowed")]
+    MessageTooLarge { bytes: u64, bytes_max: u64 },
+    #[error("an authorizer of {bytes} bytes, {bytes_max} are allowed")]
+    AuthorizerTooLarge { bytes: u32, bytes_max: u32 },
+    #[error("the signature of a message does not match")]
+    MessageSignature,
+    #[error("the peer aborts a message")]
+    Aborted,
+    #[error("the peer closes the session")]
+    HungUp,
+    #[error("tag {0} in answer to our connect message")]
+    ConnectReply(u8),
+    #[error("the peer opens the session without having proved itself")]
+    NotProved,
+    #[error("the peer counts this as connection {theirs} of the session, it is {ours}")]
+    ConnectSeq { ours: u64, theirs: u32 },
     #[error("the handshake takes more than {bytes_max} bytes")]
     HandshakeTooLarge { bytes_max: usize },
     #[error("the handshake's signature does not match what was sent")]
@@ -89,6 +107,14 @@ pub enum Misbehaved {
 pub enum Incompatible {
     #[error("it speaks msgr v1 at this address; check that the address is the v2 one")]
     SpeaksV1,
+    #[error("it speaks msgr v2 at this address; check that the address is the v1 one")]
+    SpeaksV2,
+    #[error("only encrypted connections are allowed here (ms_*_mode), msgr v1 has none")]
+    OnlySecure,
+    #[error("it speaks version {0} of its protocol, which is not ours")]
+    ProtocolVersion(u32),
+    #[error("it refuses our authorizer")]
+    Authorizer,
     #[error("it speaks msgr v2.0, v2.1 is needed (Ceph 15.2.5 or newer)")]
     SpeaksV20,
     #[error("it requires protocol features {0:#x}")]

@@ -25,6 +25,8 @@ pub struct Session {
     /// Not sent yet.
     pub(crate) queue: VecDeque<RawMessage>,
     pub(crate) peer: Option<Peer>,
+    /// v1: the peer has seen our answer that opened the session.
+    pub(crate) confirmed: bool,
 }
 
 impl Session {

@@ -7,13 +7,15 @@ mod keys;
 mod monitors;
 
 use crate::auth::{AuthPolicy, parse_methods, parse_modes};
+use crate::listener::PORTS_DEFAULT;
 use crate::mon::hunt::{Candidate, HuntOptions};
 use axon_cephx::CryptoKey;
 use axon_core::config::BadMonHost;
 use axon_msgr::auth::method;
 use axon_msgr::{Algorithm, Compression};
 use axon_proto::fsid::BadFsid;
-use axon_proto::{AuthEntity, EntityType, Fsid};
+use axon_proto::{AddrType, AuthEntity, EntityType, Fsid};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +37,10 @@ pub struct Config {
     pub fsid: Option<Fsid>,
     /// Methods and connection modes.
     pub policy: Arc<AuthPolicy>,
+    /// Protocols that we listen with (`ms_bind_msgr2`, `ms_bind_msgr1`).
+    pub listens: Vec<AddrType>,
+    /// Where to look for free ports (`ms_bind_port_min`, `ms_bind_port_max`).
+    pub ports: RangeInclusive<u16>,
     /// On-wire compression (`ms_osd_compress_*`).
     pub compression: Compression,
     pub hunt: HuntOptions,
@@ -66,10 +72,6 @@ pub enum ConfigError {
     MonHost(#[from] BadMonHost),
     #[error("mon_host: {host} cannot be resolved: {why}; check the name in ceph.conf and the name server")]
     Resolve { host: String, why: String },
-    #[error(
-        "mon_host: {hosts} has only v1 addresses, which is not supported yet; add the monitors' v2 addresses"
-    )]
-    OnlyV1 { hosts: String },
     #[error("fsid {text:?} in ceph.conf is {source}")]
     Fsid { text: String, source: BadFsid },
     #[error("no keyring of {name} found: none of {files} exists; `ceph auth get {name}` prints one")]
@@ -119,6 +121,9 @@ impl Config {
         Ok(Config {
             policy: Arc::new(policy),
             compression: compression(options)?,
+            listens: listens(options),
+            ports: number(options, "ms_bind_port_min")?.unwrap_or(*PORTS_DEFAULT.start())
+                ..=number(options, "ms_bind_port_max")?.unwrap_or(*PORTS_DEFAULT.end()),
             want_keys: wanted_keys(),
             name,
             key,
@@ -173,6 +178,7 @@ pub fn policy(own: EntityType, options: Options<'_>) -> Result<AuthPolicy, Confi
     ] {
         replace(options, option, list, parse_modes)?;
     }
+    policy.sign_messages = flag(options, "cephx_sign_messages", true);
     Ok(policy)
 }
 
@@ -193,11 +199,23 @@ fn compression(options: Options<'_>) -> Result<Compression, ConfigError> {
             })?,
             None => defaults.bytes_min,
         },
-        secure: matches!(
-            options("ms_compress_secure").unwrap_or_default().trim(),
-            "true" | "1" | "yes" | "on"
-        ),
+        secure: flag(options, "ms_compress_secure", false),
     })
+}
+
+/// v2 first, as upstream binds.
+fn listens(options: Options<'_>) -> Vec<AddrType> {
+    let bound = |option, kind| flag(options, option, true).then_some(kind);
+    let both = [bound("ms_bind_msgr2", AddrType::MSGR2), bound("ms_bind_msgr1", AddrType::LEGACY)];
+    both.into_iter().flatten().collect()
+}
+
+fn flag(options: Options<'_>, option: &str, default: bool) -> bool {
+    match options(option).unwrap_or_default().trim() {
+        "true" | "1" | "yes" | "on" => true,
+        "false" | "0" | "no" | "off" => false,
+        _ => default,
+    }
 }
 
 /// A size: `1024`, `1_K`, `1Ki`.
@@ -270,8 +288,11 @@ mod tests {
         let base = [("key", KEY), ("mon_host", "[v2:10.0.0.1:3300,v1:10.0.0.1:6789],10.0.0.2")];
         let mgr = load("mgr.x", &base).unwrap();
         assert_eq!(mgr.policy.modes(EntityType::OSD, method::CEPHX), [con_mode::SECURE, con_mode::CRC]);
-        assert_eq!(mgr.monitors.len(), 2);
-        assert_eq!(mgr.monitors[1].addrs.to_string(), "[v2:10.0.0.2:3300/0,v1:10.0.0.2:6789/0]");
+        let monitors: Vec<String> = mgr.monitors.iter().map(|m| m.addrs.to_string()).collect();
+        let expected =
+            ["[v2:10.0.0.1:3300/0,v1:10.0.0.1:6789/0]", "v2:10.0.0.2:3300/0", "v1:10.0.0.2:6789/0"];
+        assert_eq!(monitors, expected);
+        assert_eq!(mgr.listens, [AddrType::MSGR2, AddrType::LEGACY]);
         assert_eq!(mgr.hunt, HuntOptions::default());
         let client = load("client.admin", &base).unwrap();
         assert_eq!(client.policy.modes(EntityType::OSD, method::CEPHX), [con_mode::CRC, con_mode::SECURE]);
@@ -300,7 +321,6 @@ mod tests {
             (vec![("mon_host", "10.0.0.1"), ("keyring", "/nowhere/a,/nowhere/b")], "/nowhere/a, /nowhere/b"),
             (vec![("mon_host", "10.0.0.1"), ("keyring", "/")], "cannot be read"),
             (vec![("mon_host", "10.0.0.1"), ("key", "secret!")], "key of mgr.x is not a key"),
-            (vec![("mon_host", "v1:10.0.0.1"), ("key", KEY)], "only v1"),
             (vec![("mon_host", "10.0.0.1:x"), ("key", KEY)], "port"),
             (vec![("mon_host", "10.0.0.1"), ("key", KEY), ("fsid", "1")], "fsid"),
             (

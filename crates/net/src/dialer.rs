@@ -1,14 +1,15 @@
 //! Opening connections as the configured identity: a login at a monitor, or a ticket shown to another daemon. Policies are
 //! those that upstream's clients set per kind of peer.
 
-use crate::auth::{AuthContext, LoginSlot, MonClientAuth, ServiceClientAuth};
+use crate::auth::{AuthContext, InSession, LoginSlot, MonClientAuth, ServiceClientAuth, log_in};
 use crate::config::Config;
 use crate::connection::{Bounds, Connected, Dial, GlobalSeq, connect, nonce};
 use crate::{Error, Result};
 use axon_msgr::{Limits, Local, Policy};
-use axon_proto::{EntityAddr, EntityAddrVec, EntityType, features};
+use axon_proto::{AddrType, EntityAddr, EntityAddrVec, EntityType, features};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// What every connection of one identity starts from.
 #[derive(Debug)]
@@ -44,7 +45,17 @@ impl Dialer {
             false => MonClientAuth::new(auth, policy),
         };
         let dial = self.dial(EntityType::MON, addrs, deadline)?;
-        Ok((connect(dial, Box::new(login)).await?, slot))
+        if dial.target.kind != AddrType::LEGACY {
+            return Ok((connect(dial, Box::new(login)).await?, slot));
+        }
+        let target = dial.target;
+        let timed_out = |_| Error::Timeout { peer: target, during: "logging in", after: deadline };
+        let over_messages = async {
+            let mut connected = connect(dial, Box::new(InSession)).await?;
+            let mut login = login;
+            log_in(&mut connected, &mut login).await.map(|()| connected)
+        };
+        Ok((timeout(deadline, over_messages).await.map_err(timed_out)??, slot))
     }
 
     /// Shows our ticket to a daemon that is no monitor.
@@ -59,8 +70,8 @@ impl Dialer {
     }
 
     fn dial(&self, peer: EntityType, addrs: &EntityAddrVec, deadline: Duration) -> Result<Dial> {
-        let target: EntityAddr =
-            *addrs.msgr2().ok_or_else(|| Error::NoSocketAddress { peer: addrs.legacy_or_front() })?;
+        let target =
+            *spoken_at(addrs).ok_or_else(|| Error::NoSocketAddress { peer: addrs.legacy_or_front() })?;
         let policy = match peer {
             EntityType::MON => Policy::lossy_client(features::UID | features::PGID64),
             EntityType::MDS => Policy::lossless_client(0),
@@ -78,4 +89,9 @@ impl Dialer {
             global_seq: self.global_seq.clone(),
         })
     }
+}
+
+/// The address to call: v2, unless there is only v1.
+pub(crate) fn spoken_at(addrs: &EntityAddrVec) -> Option<&EntityAddr> {
+    addrs.msgr2().or_else(|| addrs.legacy())
 }

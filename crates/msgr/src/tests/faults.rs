@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::handshake::server::{Decision, Offer};
-use crate::{Session, Verdict, judge_ident, judge_reconnect};
+use crate::{Session, Verdict, judge};
 
 /// A small generator, so that every run is the same.
 struct Dice(u64);
@@ -48,10 +48,7 @@ impl Table {
 
     fn answer(&mut self, offer: &Offer, policy: &Policy) {
         let existing = self.kept.as_ref().map(|s| s.existing(false));
-        let verdict = match offer {
-            Offer::Ident(ident) => judge_ident(existing.as_ref(), ident, policy),
-            Offer::Reconnect(reconnect) => judge_reconnect(existing.as_ref(), reconnect, policy),
-        };
+        let verdict = judge(existing.as_ref(), offer, policy);
         let mut kept = || Box::new(self.kept.take().unwrap());
         let decision = match verdict {
             Verdict::Begin => Decision::Begin,

@@ -3,14 +3,18 @@
 mod compression;
 mod faults;
 mod hostile;
+mod legacy;
 mod sessions;
+mod simulation;
 
 use crate::auth::{
-    AuthError, AuthKeys, AuthRequest, ClientAuth, PeerIdentity, ServerAuth, ServerStep, con_mode,
+    AuthError, AuthKeys, AuthRequest, ClientAuth, MessageSigner, PeerIdentity, ServerAuth, ServerStep,
+    Signed, con_mode,
 };
 use crate::{Acceptor, Compression, Connection, Connector, Event, Limits, Local, Peer, Policy};
 use axon_proto::{AuthEntity, EntityAddr, EntityAddrVec, EntityType, MessageHeader, RawMessage};
 use bytes::Bytes;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 const METHOD: u32 = 77;
@@ -21,6 +25,20 @@ fn keys(mode: u32) -> AuthKeys {
     AuthKeys {
         session_key: Zeroizing::new(b"session key".to_vec()),
         connection_secret: Zeroizing::new(secret),
+        signer: Some(Arc::new(FakeSigner)),
+    }
+}
+
+/// Adds everything up; a changed sequence number or checksum changes the sum.
+struct FakeSigner;
+
+impl MessageSigner for FakeSigner {
+    fn sign(&self, signed: &Signed) -> Option<u64> {
+        let parts = [signed.front, signed.middle, signed.data];
+        let sum = parts.iter().fold(u64::from(signed.header_crc) << 9, |sum, part| {
+            sum.wrapping_mul(31) + u64::from(part.crc) + u64::from(part.len_bytes)
+        });
+        Some(sum.wrapping_add(u64::from(signed.seq_low) << 32))
     }
 }
 
@@ -90,7 +108,12 @@ impl ServerAuth for FakeServer {
         }
         let name = AuthEntity::new(EntityType::OSD, "0");
         let identity = PeerIdentity { name, global_id: GLOBAL_ID, allow_all: true, caps: Bytes::new() };
-        Ok(ServerStep::Done { identity, con_mode: self.mode, payload: Bytes::new(), keys: keys(self.mode) })
+        Ok(ServerStep::Done {
+            identity,
+            con_mode: self.mode,
+            payload: Bytes::from_static(b"proof"),
+            keys: keys(self.mode),
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 //! methods and connection modes are allowed (`AuthRegistry`).
 
 mod context;
+mod legacy;
 mod mon;
 mod none;
 mod policy;
@@ -14,17 +15,20 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use legacy::{InSession, log_in};
+
 pub use context::{AuthContext, Renewed};
 pub use mon::{LoginSlot, MonClientAuth};
 pub use policy::{AuthPolicy, parse_methods, parse_modes};
 pub use server::CephxServerAuth;
 pub use service::ServiceClientAuth;
 
-use axon_cephx::{Random, Secret};
+use axon_cephx::{CryptoKey, Random, Secret};
 use axon_msgr::auth::{AuthError, AuthKeys, con_mode};
 use axon_proto::UTime;
 use std::error::Error;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::SystemTime;
 use zeroize::Zeroizing;
 
@@ -59,10 +63,14 @@ fn denied(e: &dyn Error) -> AuthError {
 }
 
 /// The keys of a connection; refuses SECURE mode without a secret to derive its keys from.
-fn keys(session_key: &[u8], secret: Secret, mode: u32) -> Result<AuthKeys, AuthError> {
+fn keys(session_key: &CryptoKey, secret: Secret, mode: u32) -> Result<AuthKeys, AuthError> {
     if secret.len() < connection_secret_bytes(mode) {
         let len = secret.len();
         return Err(AuthError::denied(format!("SECURE mode was agreed, the peer's secret has {len} bytes")));
     }
-    Ok(AuthKeys { session_key: Zeroizing::new(session_key.to_vec()), connection_secret: secret.into_inner() })
+    Ok(AuthKeys {
+        session_key: Zeroizing::new(session_key.secret().to_vec()),
+        connection_secret: secret.into_inner(),
+        signer: Some(Arc::new(legacy::SessionSigner(session_key.clone()))),
+    })
 }

@@ -1,4 +1,4 @@
-//! Logging in at a monitor over msgr v2 (`MonConnection` in `src/mon/MonClient.cc`): `AUTH_REQUEST` with our name and global id, the
+//! Logging in at a monitor (`MonConnection` in `src/mon/MonClient.cc`): `AUTH_REQUEST` with our name and global id, the
 //! monitor's challenge, our proof, the tickets in `AUTH_DONE`.
 //!
 //! Several of these may run at once while hunting; each leaves its result in its own [`LoginSlot`], and the session that wins is
@@ -9,7 +9,7 @@ use axon_cephx::login::{ExpectServerChallenge, ExpectSessionKey};
 use axon_cephx::wire::auth_mode;
 use axon_cephx::{Credentials, Error};
 use axon_denc::{Features, Writer};
-use axon_msgr::auth::{AuthError, AuthKeys, AuthRequest, ClientAuth, method};
+use axon_msgr::auth::{AuthError, AuthKeys, AuthRequest, ClientAuth, con_mode, method};
 use axon_proto::EntityType;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,6 +74,47 @@ impl MonClientAuth {
         (auth, slot)
     }
 
+    /// v1: the opening `MAuth`, with all methods that we would use.
+    pub(super) fn negotiate(&mut self) -> Result<Bytes, AuthError> {
+        let methods = self.policy.methods(EntityType::MON);
+        if !methods.iter().any(|m| self.policy.modes(EntityType::MON, *m).contains(&con_mode::CRC)) {
+            return Err(AuthError::denied(
+                "only encrypted connections with monitors are allowed (ms_mon_*_mode), msgr v1 has none",
+            ));
+        }
+        let mut w = Writer::new();
+        w.u8(1);
+        w.value(&methods.to_vec(), Features::ALL);
+        w.value(self.context.name(), Features::ALL);
+        w.u64(self.prior.as_ref().map_or(0, |p| p.global_id));
+        Ok(w.into_bytes())
+    }
+
+    /// The method is chosen.
+    pub(super) fn negotiated(&mut self, used: u32) -> Result<(), AuthError> {
+        self.step = match used {
+            method::NONE => Step::Consent,
+            method::CEPHX => {
+                let principal = self.context.principal()?.clone();
+                let start = ExpectServerChallenge::new(principal, self.prior.clone(), self.context.want());
+                Step::Challenge(start)
+            }
+            _ => return Err(AuthError::denied(format!("the monitor wants method {used}, which is unknown"))),
+        };
+        self.method = Some(used);
+        if !self.policy.methods(EntityType::MON).contains(&used) {
+            return Err(AuthError::denied(format!(
+                "the monitor wants method {used}, which is not allowed here"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether the monitor's challenge comes next.
+    pub(super) fn expects_challenge(&self) -> bool {
+        matches!(self.step, Step::Challenge(_))
+    }
+
     fn start(&mut self, used: u32) -> Result<AuthRequest, AuthError> {
         let preferred_modes = self.policy.modes(EntityType::MON, used);
         if preferred_modes.is_empty() {
@@ -81,15 +122,7 @@ impl MonClientAuth {
                 "no connection mode is allowed with monitors: check ms_mon_*_mode",
             ));
         }
-        self.step = match used {
-            method::NONE => Step::Consent,
-            _ => {
-                let principal = self.context.principal()?.clone();
-                let start = ExpectServerChallenge::new(principal, self.prior.clone(), self.context.want());
-                Step::Challenge(start)
-            }
-        };
-        self.method = Some(used);
+        self.negotiated(used)?;
         let mut w = Writer::new();
         w.u8(auth_mode::MON);
         w.value(self.context.name(), Features::ALL);
@@ -157,7 +190,7 @@ impl ClientAuth for MonClientAuth {
         match std::mem::replace(&mut self.step, Step::Over) {
             Step::SessionKey(step) => {
                 let got = step.handle(global_id, payload, now()).map_err(|e: Error| denied(&e))?;
-                let keys = keys(got.session_key.secret(), got.connection_secret, con_mode)?;
+                let keys = keys(&got.session_key, got.connection_secret, con_mode)?;
                 self.slot.put(got.credentials);
                 Ok(keys)
             }

@@ -16,6 +16,8 @@ pub struct AuthPolicy {
     pub mon_service_modes: Vec<u32>,
     pub mon_client_modes: Vec<u32>,
     pub client_modes: Vec<u32>,
+    /// `cephx_sign_messages`: messages over msgr v1 are signed.
+    pub sign_messages: bool,
 }
 
 impl AuthPolicy {
@@ -32,6 +34,7 @@ impl AuthPolicy {
             mon_service_modes: secure_first(),
             mon_client_modes: secure_first(),
             client_modes: vec![con_mode::CRC, con_mode::SECURE],
+            sign_messages: true,
         }
     }
 

@@ -2,14 +2,13 @@
 //! rotating keys. What a verified peer may do is decided by its caps, elsewhere.
 
 use super::none::AuthNoneAuthorizer;
-use super::{AuthContext, AuthPolicy, OsRandom, connection_secret_bytes, denied};
+use super::{AuthContext, AuthPolicy, OsRandom, connection_secret_bytes, denied, keys};
 use axon_cephx::verifier::{ExpectAuthorizer, ExpectChallengeAnswer};
 use axon_cephx::wire::auth_mode;
 use axon_msgr::auth::{AuthError, AuthKeys, PeerIdentity, ServerAuth, ServerStep, method};
 use axon_proto::EntityType;
 use bytes::Bytes;
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// One verification on one connection.
 pub struct CephxServerAuth {
@@ -74,6 +73,8 @@ impl CephxServerAuth {
             .context
             .with_service_keys(|keys| step.handle(payload, keys, secret_bytes, &mut OsRandom))
             .map_err(|e| denied(&e))?;
+        let mut keys = keys(&accepted.session_key, accepted.connection_secret, self.con_mode)?;
+        keys.signer = keys.signer.filter(|_| self.policy.sign_messages);
         let ticket = accepted.ticket;
         Ok(ServerStep::Done {
             identity: PeerIdentity {
@@ -84,10 +85,7 @@ impl CephxServerAuth {
             },
             con_mode: self.con_mode,
             payload: accepted.reply,
-            keys: AuthKeys {
-                session_key: Zeroizing::new(accepted.session_key.secret().to_vec()),
-                connection_secret: accepted.connection_secret.into_inner(),
-            },
+            keys,
         })
     }
 }

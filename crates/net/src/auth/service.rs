@@ -85,11 +85,17 @@ impl ClientAuth for ServiceClientAuth {
         match std::mem::replace(&mut self.step, Step::Over) {
             Step::Reply(step) => {
                 let got = step.handle_reply(payload).map_err(|e| denied(&e))?;
-                keys(got.session_key.secret(), got.connection_secret, con_mode)
+                let mut keys = keys(&got.session_key, got.connection_secret, con_mode)?;
+                keys.signer = keys.signer.filter(|_| self.policy.sign_messages);
+                Ok(keys)
             }
             Step::Consent => Ok(AuthKeys::default()),
             Step::Over => Err(AuthError::denied("the peer ends the authorization out of turn")),
         }
+    }
+
+    fn global_id(&self) -> u64 {
+        self.context.global_id()
     }
 }
 

@@ -17,25 +17,21 @@ pub(super) async fn load(options: Options<'_>) -> Result<(Vec<Candidate>, String
             Err(e) => first_failure = first_failure.or(Some(e)),
         }
     }
-    let usable: Vec<_> = found.iter().filter(|a| a.msgr2().is_some()).cloned().collect();
-    if usable.is_empty() {
-        return Err(match first_failure {
-            Some(e) => e,
-            None if found.is_empty() => ConfigError::NoMonitors,
-            None => ConfigError::OnlyV1 { hosts: text },
-        });
+    if found.is_empty() {
+        return Err(first_failure.unwrap_or(ConfigError::NoMonitors));
     }
-    let named = usable.into_iter().enumerate();
+    let named = found.into_iter().enumerate();
     let monitors = named.map(|(i, addrs)| Candidate::unnamed(format!("noname-{i}"), addrs)).collect();
     Ok((monitors, format!("mon_host = {text}")))
 }
 
-/// One monitor for each IP address that the text stands for: a name may stand for all monitors.
+/// One monitor for each IP address that the text stands for: a name may stand for all monitors. Where the text does not say
+/// which protocol is spoken there, each is tried as if it were another monitor (`MonMap::_add_ambiguous_addr`).
 async fn resolve(host: &MonHost) -> Result<Vec<EntityAddrVec>, ConfigError> {
     if let [one] = host.as_slice() {
         let ips = lookup(&one.host).await?;
         let of_ip = |ip: IpAddr| one.endpoints().into_iter().map(move |(kind, port)| addr(kind, ip, port));
-        return Ok(ips.into_iter().map(|ip| EntityAddrVec(of_ip(ip).collect())).collect());
+        return Ok(ips.into_iter().flat_map(of_ip).map(|addr| EntityAddrVec(vec![addr])).collect());
     }
     let mut addrs = Vec::new();
     for one in host {

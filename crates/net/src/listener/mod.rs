@@ -1,4 +1,4 @@
-//! Accepting msgr v2 connections: binding to a port or the first free one of a range, a task per socket, and one bounded
+//! Accepting connections over msgr v2 and v1: binding to a port, or the first free one of a range, for each; a task per socket, and one bounded
 //! queue of events for the owner (the manager's `DaemonServer`).
 //!
 //! Invariants: a peer that misbehaves, stalls or cannot authenticate costs its own connection only; nobody holds a place
@@ -44,6 +44,9 @@ pub struct ListenerConfig {
     /// The address that peers are told, when `ip` is the wildcard.
     pub advertised_ip: Option<IpAddr>,
     pub ports: RangeInclusive<u16>,
+    /// Protocols to listen with, each on a port of its own, in the order in which peers are told (`ms_bind_msgr2`,
+    /// `ms_bind_msgr1`).
+    pub protocols: Vec<AddrType>,
     /// Tells two runs on the same port apart.
     pub nonce: u32,
     pub policies: fn(EntityType) -> Policy,
@@ -68,6 +71,7 @@ impl ListenerConfig {
             ip,
             advertised_ip: None,
             ports: PORTS_DEFAULT,
+            protocols: vec![AddrType::MSGR2, AddrType::LEGACY],
             nonce,
             policies: Policy::of_manager_towards,
             limits: Limits { message_bytes_max: 64 << 20, ..Limits::default() },
@@ -116,35 +120,28 @@ pub enum SessionEvent {
 }
 
 /// Makes the authentication for each accepted socket.
-pub type Verifiers = Arc<dyn Fn(SocketAddr) -> Box<dyn ServerAuth> + Send + Sync>;
+pub type Verifiers = Arc<dyn Fn(EntityAddr) -> Box<dyn ServerAuth> + Send + Sync>;
 
-/// A bound socket that does not accept yet, so that its address can be announced first.
+/// Bound sockets that do not accept yet, so that their addresses can be announced first.
 pub struct Listener {
-    socket: TcpListener,
+    sockets: Vec<(AddrType, TcpListener)>,
     config: ListenerConfig,
     addrs: EntityAddrVec,
 }
 
 impl Listener {
-    /// Binds to the first free port of the range.
+    /// Binds each protocol to the first free port of the range.
     pub async fn bind(config: ListenerConfig) -> Result<Self> {
-        let (first, last) = (*config.ports.start(), *config.ports.end());
-        let failed = |source| Error::Bind { ip: config.ip, first, last, source: Arc::new(source) };
-        let mut last_error = ErrorKind::AddrNotAvailable.into();
-        for port in config.ports.clone() {
-            match TcpListener::bind(SocketAddr::new(config.ip, port)).await {
-                Ok(socket) => {
-                    let port = socket.local_addr().map_err(failed)?.port();
-                    let ip = config.advertised_ip.unwrap_or(config.ip);
-                    let addr = EntityAddr::new(AddrType::MSGR2, SocketAddr::new(ip, port), config.nonce);
-                    info!(%addr, "listening");
-                    return Ok(Listener { socket, addrs: EntityAddrVec(vec![addr]), config });
-                }
-                Err(e) if e.kind() == ErrorKind::AddrInUse => last_error = e,
-                Err(e) => return Err(failed(e)),
-            }
+        let (mut sockets, mut addrs) = (Vec::new(), Vec::new());
+        let ip = config.advertised_ip.unwrap_or(config.ip);
+        for kind in config.protocols.clone() {
+            let (socket, port) = bind_one(&config).await?;
+            let addr = EntityAddr::new(kind, SocketAddr::new(ip, port), config.nonce);
+            info!(%addr, "listening");
+            sockets.push((kind, socket));
+            addrs.push(addr);
         }
-        Err(failed(last_error))
+        Ok(Listener { sockets, addrs: EntityAddrVec(addrs), config })
     }
 
     /// What peers are to be told (in the manager's beacon).
@@ -177,7 +174,9 @@ impl Listener {
             handshakes: Arc::new(Semaphore::new(self.config.handshakes_max)),
             config: self.config,
         });
-        tokio::spawn(accept_all(self.socket, shared));
+        for (kind, socket) in self.sockets {
+            tokio::spawn(accept_all(socket, kind, shared.clone()));
+        }
         (serving, events_rx)
     }
 }
@@ -210,7 +209,24 @@ struct Shared {
     handshakes: Arc<Semaphore>,
 }
 
-async fn accept_all(socket: TcpListener, shared: Arc<Shared>) {
+async fn bind_one(config: &ListenerConfig) -> Result<(TcpListener, u16)> {
+    let (first, last) = (*config.ports.start(), *config.ports.end());
+    let failed = |source| Error::Bind { ip: config.ip, first, last, source: Arc::new(source) };
+    let mut last_error = ErrorKind::AddrNotAvailable.into();
+    for port in config.ports.clone() {
+        match TcpListener::bind(SocketAddr::new(config.ip, port)).await {
+            Ok(socket) => {
+                let port = socket.local_addr().map_err(failed)?.port();
+                return Ok((socket, port));
+            }
+            Err(e) if e.kind() == ErrorKind::AddrInUse => last_error = e,
+            Err(e) => return Err(failed(e)),
+        }
+    }
+    Err(failed(last_error))
+}
+
+async fn accept_all(socket: TcpListener, kind: AddrType, shared: Arc<Shared>) {
     /// After an error such as "too many open files", which the next call would only repeat.
     const PAUSE: Duration = Duration::from_millis(100);
     loop {
@@ -219,7 +235,7 @@ async fn accept_all(socket: TcpListener, shared: Arc<Shared>) {
             accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((socket, peer)) => admit(socket, peer, &shared),
+            Ok((socket, peer)) => admit(socket, EntityAddr::new(kind, peer, 0), &shared),
             Err(e) => {
                 warn!("accept: {e}");
                 tokio::time::sleep(PAUSE).await;
@@ -228,7 +244,7 @@ async fn accept_all(socket: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-fn admit(socket: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
+fn admit(socket: TcpStream, peer: EntityAddr, shared: &Arc<Shared>) {
     let session = shared.sessions.clone().try_acquire_owned();
     let handshake = shared.handshakes.clone().try_acquire_owned();
     match (session, handshake) {

@@ -6,13 +6,9 @@ use super::{SessionEvent, SessionId, Shared};
 use crate::connection::{Command, ConnectionHandle, Driver, Ended, Link, cookie};
 use crate::{Error, Result};
 use axon_msgr::auth::con_mode;
-use axon_msgr::{
-    Acceptor, Connection, Decision, Event, Existing, Offer, Peer, Policy, Verdict, judge_ident,
-    judge_reconnect,
-};
-use axon_proto::{AddrType, EntityAddr, EntityAddrVec};
+use axon_msgr::{Acceptor, Connection, Decision, Event, Existing, Offer, Peer, Policy, Verdict, judge};
+use axon_proto::{EntityAddr, EntityAddrVec};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::TcpStream;
@@ -24,7 +20,8 @@ use tracing::{debug, info};
 /// A socket whose peer is not known yet.
 pub(super) struct Accepting {
     pub shared: Arc<Shared>,
-    pub peer: SocketAddr,
+    /// Its address as the socket has it, of the kind of the protocol that is spoken.
+    pub peer: EntityAddr,
     pub session: OwnedSemaphorePermit,
     pub handshake: OwnedSemaphorePermit,
 }
@@ -43,7 +40,7 @@ impl Accepting {
     pub async fn run(self, socket: TcpStream) {
         let shared = self.shared.clone();
         let limit = shared.config.handshake_max;
-        let peer_addr = EntityAddr::new(AddrType::MSGR2, self.peer, 0);
+        let peer_addr = self.peer;
         let established = tokio::select! {
             () = shared.close.cancelled() => return,
             done = timeout(limit, self.establish(socket, peer_addr)) => done,
@@ -104,10 +101,7 @@ impl Accepting {
                 None => (None, None),
             },
         };
-        let verdict = match offer {
-            Offer::Ident(ident) => judge_ident(existing.as_ref(), ident, policy),
-            Offer::Reconnect(reconnect) => judge_reconnect(existing.as_ref(), reconnect, policy),
-        };
+        let verdict = judge(existing.as_ref(), offer, policy);
         debug!(peer = %self.peer, ?verdict, "a registered peer");
         let decided = self.carry_out(verdict, asks.as_ref()).await;
         table.release(offer.addrs());
@@ -149,7 +143,7 @@ impl Accepting {
             (Verdict::RetryGlobal { global_seq }, _) => Decision::RetryGlobal { global_seq },
             (Verdict::Wait, _) => Decision::Wait,
             (Verdict::Stale, _) => {
-                return Err(Error::Closed { peer: EntityAddr::new(AddrType::MSGR2, self.peer, 0) });
+                return Err(Error::Closed { peer: self.peer });
             }
         };
         Ok((decision, None))

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
 fn keys() -> AuthKeys {
-    AuthKeys { session_key: b"key".to_vec().into(), connection_secret: vec![3; 64].into() }
+    AuthKeys { session_key: b"key".to_vec().into(), connection_secret: vec![3; 64].into(), signer: None }
 }
 
 struct Client;

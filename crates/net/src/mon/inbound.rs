@@ -6,6 +6,7 @@ use super::session::Session;
 use super::status::MonError;
 use crate::auth::Renewed;
 use crate::connection::ConnectionEvent;
+use crate::dialer::spoken_at;
 use crate::event::Event;
 use axon_core::CommandOutput;
 use axon_proto::msgs::auth_reply::MAuthReply;
@@ -129,7 +130,7 @@ impl Session {
 
 /// The monitors of a map that can be spoken to.
 fn candidates(monmap: &MonMap) -> Vec<Candidate> {
-    let spoken_to = monmap.mon_info.values().filter(|info| info.public_addrs.msgr2().is_some());
+    let spoken_to = monmap.mon_info.values().filter(|info| spoken_at(&info.public_addrs).is_some());
     spoken_to
         .map(|info| Candidate {
             name: info.name.clone(),

@@ -7,6 +7,7 @@ use crate::frame::control::{
     ServerIdent, Wait,
 };
 use crate::handshake::{Context, Peer, Phase, Step};
+use crate::v1::wire::Connect;
 use crate::{Misuse, Result, Session};
 use axon_denc::Features;
 use axon_proto::{EntityAddrVec, EntityName};
@@ -16,6 +17,8 @@ use axon_proto::{EntityAddrVec, EntityName};
 pub enum Offer {
     Ident(ClientIdent),
     Reconnect(Reconnect),
+    /// v1: the peer's address and its connect message.
+    Connect(EntityAddrVec, Connect),
 }
 
 impl Offer {
@@ -25,6 +28,7 @@ impl Offer {
         match self {
             Offer::Ident(ident) => &ident.addrs,
             Offer::Reconnect(reconnect) => &reconnect.addrs,
+            Offer::Connect(addrs, _) => addrs,
         }
     }
 }
