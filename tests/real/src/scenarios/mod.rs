@@ -15,6 +15,7 @@ mod mds;
 mod modes;
 mod pgs;
 mod tell;
+mod tokens;
 
 pub struct Scenario {
     /// A sentence with underscores: what holds.
@@ -36,6 +37,7 @@ pub const ALL: &[Scenario] = &[
     row("what_axon_says_is_readable_in_crc_mode_only", everywhere, modes::are_as_configured),
     row("a_manager_that_is_told_something_answers_as_upstreams", everywhere, tell::answers_as_upstream),
     row("pools_reach_their_number_of_pgs_under_axon_alone", everywhere, pgs::reach_their_targets),
+    row("bad_tokens_and_passwords_are_refused", everywhere, tokens::bad_ones_are_refused),
     row("managers_take_over_from_each_other_both_ways", everywhere, failover::both_ways),
 ];
 
