@@ -24,6 +24,12 @@ pub fn asks(_: Release) -> Vec<Ask> {
 const MANAGER: &str = "which manager is active, its address, clients and modules";
 
 pub const RULES: &[Rule] = &[
+    Rule {
+        on: "GET /api/health/*",
+        at: "body.osd_map.osd_xinfo.[].last_purged_snaps_scrub",
+        may: May::Move,
+        why: "OSDs scrub some minutes after their start",
+    },
     Rule { on: "GET /api/health/*", at: "body.osd_map.crush_version", may: May::Move, why: OTHERS },
     Rule { on: "GET /api/health/*", at: "body.osd_map.max_osd", may: May::Move, why: OTHERS },
     Rule { on: "GET /api/health/*", at: "body.osd_map.last_in_change", may: May::Move, why: OTHERS },
