@@ -173,8 +173,11 @@ impl Dispatcher {
             }
             return match done.to_mon {
                 None => done.output,
-                Some(command) => match cluster.command(Target::Mon, *command).await {
-                    Ok(output) if done.quiet && output.retval == 0 => done.output,
+                Some(command) => match cluster.command(Target::Mon, (*command).clone()).await {
+                    Ok(output) if done.quiet && output.retval == 0 => {
+                        mirrored(cluster, &command).await;
+                        done.output
+                    }
                     // What the command had to say itself comes with the monitors' verdict.
                     Ok(output) if output.outbl.is_empty() => {
                         CommandOutput { outbl: std::mem::take(&mut done.output.outbl), ..output }
@@ -216,6 +219,21 @@ fn may_tell(session: &Session) -> Result<(), CommandOutput> {
         ip: None,
     };
     if session.caps.is_capable(&everything) { Ok(()) } else { Err(CommandOutput::failed(13, DENIED)) }
+}
+
+/// Waits until a change of the monitors' store has come back, so that the caller's next command sees it.
+async fn mirrored(cluster: &Cluster, command: &Command) {
+    const AT_MOST: Duration = Duration::from_secs(2);
+    let Some(key) = command.args.get("key").and_then(Value::as_str) else { return };
+    let wanted = (!command.input.is_empty()).then_some(&command.input);
+    let seen = async {
+        while cluster.state().kv.value(key) != wanted {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(AT_MOST, seen).await.is_err() {
+        tracing::warn!(key, "the monitors have not sent the change back yet");
+    }
 }
 
 /// Carries the REST API's and the modules' commands: to this manager itself, or out to the cluster.
