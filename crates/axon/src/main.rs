@@ -2,6 +2,7 @@
 
 mod command;
 mod dencoder;
+mod log;
 mod mgr;
 mod mgr_args;
 mod settings;

@@ -1,17 +1,14 @@
 //! `axon mgr`: arguments and `ceph.conf` → configuration → run until told to stop.
 
+use crate::log;
 use crate::mgr_args::{self, MgrArgs};
 use crate::settings::{self, Given};
 use anyhow::Context;
-use axon_core::MgrOptions;
-use axon_core::config::{Level, Settings};
-use axon_core::health::HealthOptions;
+use axon_core::config::Level;
 use axon_proto::{AuthEntity, EntityType};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// `EINVAL`, upstream's exit code for bad arguments.
 const EXIT_BAD_ARGS: u8 = 22;
@@ -54,11 +51,15 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
         options: &args.options,
         defaults: &args.defaults,
     };
-    let settings = settings::read(&name, &given)?;
+    let mut settings = settings::read(&name, &given)?;
+    if settings.raw("keyring").is_none() {
+        settings.set(Level::Default, "keyring", "$mgr_data/keyring");
+    }
+    settings.set(Level::Override, "daemonize", (!args.foreground).to_string());
     if !args.foreground {
         nix::unistd::daemon(true, false).context("cannot go into the background")?;
     }
-    log_to(&settings, args.debug)?;
+    let log = log::start(&settings, args.debug)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let net = axon_net::Config::load(name, &|option| settings.value(option)).await?;
@@ -73,21 +74,12 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
             net,
             module_path: PathBuf::from(module_path.as_deref().unwrap_or(axon_mgr::MODULE_PATH)),
             public_ip,
-            options: local_options(&settings),
-            settings,
+            settings: settings.clone(),
+            log: log.clone(),
         };
+        tokio::spawn(log::reopen_at_hangup(log));
         axon_mgr::run(config, stopped()).await
     })
-}
-
-/// The manager's options that this host sets: they count before the monitors'.
-fn local_options(settings: &Settings) -> BTreeMap<String, String> {
-    let is_local = |name: &&&str| {
-        let levels = settings.levels(name);
-        levels.is_some_and(|levels| levels.keys().any(|level| *level > Level::Mon))
-    };
-    let names = HealthOptions::NAMES.iter().chain(MgrOptions::NAMES).filter(is_local);
-    names.filter_map(|name| Some(((*name).to_owned(), settings.value(name)?))).collect()
 }
 
 /// Resolves at SIGTERM or SIGINT.
@@ -100,31 +92,6 @@ async fn stopped() {
         _ = term.recv() => {}
         _ = int.recv() => {}
     }
-}
-
-/// Upstream's `debug_ms` (`level` or `level/level kept in memory`) shows what happens on connections.
-fn level(settings: &Settings) -> &'static str {
-    let debug_ms = settings.value("debug_ms").unwrap_or_default();
-    match debug_ms.split('/').next().and_then(|level| level.trim().parse::<u8>().ok()) {
-        Some(1..) => "info,axon_net=debug,axon_msgr=debug",
-        _ => "info",
-    }
-}
-
-/// Logs to `log_file`, or to standard error in the foreground without one.
-fn log_to(settings: &Settings, debug: bool) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_env("AXON_LOG").unwrap_or_else(|_| EnvFilter::new(level(settings)));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
-    let file = settings.value("log_file").filter(|f| !f.is_empty() && !debug);
-    match file {
-        Some(path) => {
-            let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
-            let file = file.with_context(|| format!("the log {path} cannot be opened; check its folder"))?;
-            builder.with_writer(std::sync::Mutex::new(file)).init();
-        }
-        None => builder.with_writer(std::io::stderr).init(),
-    }
-    Ok(())
 }
 
 /// `--setgroup`, `--setuser`: by name or number. The key has been read by then.

@@ -19,6 +19,7 @@ pub mod perf;
 pub mod pg_map;
 pub mod pool_history;
 pub mod state;
+pub mod tell;
 pub mod text;
 
 pub use cluster::Cluster;

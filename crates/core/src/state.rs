@@ -1,6 +1,7 @@
 //! One immutable snapshot of all that the monitors and daemons have pushed to the manager. Cloning it costs a reference
 //! count per part, so the owner task publishes a new one after every event that changed something.
 
+use crate::config::Settings;
 use crate::daemons::DaemonIndex;
 use crate::health::HealthOptions;
 use crate::kv::Kv;
@@ -54,10 +55,9 @@ pub struct State {
     pub mon_status: Arc<Value>,
     /// The central configuration as the monitors computed it for this manager, `mgr/<module>/<option>` included.
     pub options: Arc<BTreeMap<String, String>>,
-    /// What this host's `ceph.conf` and command line say of the options that commands and checks depend on.
-    pub local_options: Arc<BTreeMap<String, String>>,
-    /// What `ceph tell mgr.x config set` said: it counts before everything else.
-    pub overrides: Arc<BTreeMap<String, String>>,
+    /// All options of this manager by level: this host's `ceph.conf` and command line, the monitors', and what was set at
+    /// runtime.
+    pub settings: Arc<Settings>,
     /// The monitors' store for modules and devices.
     pub kv: Kv,
 }
@@ -80,8 +80,7 @@ impl Default for State {
             health: Arc::default(),
             mon_status: Arc::default(),
             options: Arc::default(),
-            local_options: Arc::default(),
-            overrides: Arc::default(),
+            settings: Arc::default(),
             kv: Kv::default(),
         }
     }
@@ -100,10 +99,9 @@ impl State {
         MgrOptions::from_config(|name| self.set_option(name))
     }
 
-    /// An option that is set: by `config set`, on this host, or by the monitors.
+    /// An option that is set: at runtime, on this host, or by the monitors.
     fn set_option(&self, name: &str) -> Option<&str> {
-        let set = self.overrides.get(name).or_else(|| self.local_options.get(name));
-        set.or_else(|| self.options.get(name)).map(String::as_str)
+        self.settings.raw(name).or_else(|| self.options.get(name).map(String::as_str))
     }
 
     /// An option of the manager by upstream's name: this host's configuration counts before the monitors', and what cannot

@@ -63,7 +63,7 @@ impl Active {
         if let Some(standby) = self.standby.take() {
             standby.stop().await;
         }
-        match listen(client, gid, public_ip, cluster, dispatcher.settings()).await {
+        match listen(client, gid, public_ip, cluster).await {
             Ok(listening) => {
                 let addrs = listening.0.addrs().clone();
                 self.listening = Some(listening);
@@ -106,7 +106,6 @@ async fn listen(
     gid: u64,
     public_ip: Option<IpAddr>,
     cluster: &Cluster,
-    settings: &Settings,
 ) -> axon_net::Result<(Serving, mpsc::Receiver<SessionEvent>)> {
     let seen = client.my_addrs().ip();
     let ip = public_ip.or(seen).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -116,31 +115,21 @@ async fn listen(
         ListenerConfig { compression, protocols, ports, ..ListenerConfig::of_manager(gid, ip, nonce()?) };
     let listener = Listener::bind(config).await?;
     let (auth, local) = (client.auth(), client.config().policy.clone());
-    let (cluster, settings) = (cluster.clone(), settings.clone());
+    let cluster = cluster.clone();
     // Asked at each session, so that a change of the configuration counts for the next one.
     let verifiers: Verifiers = Arc::new(move |_| {
-        let policy = policy(&settings, &cluster.state().options, &local);
+        let policy = policy(&cluster.state().settings, &local);
         Box::new(CephxServerAuth::new(auth.clone(), policy))
     });
     Ok(listener.serve(verifiers))
 }
 
-/// What a peer may use: by this host's configuration, and below it the monitors'. A value of theirs that cannot be read
-/// leaves what this host says alone.
-fn policy(
-    settings: &Settings,
-    central: &BTreeMap<String, String>,
-    local: &Arc<AuthPolicy>,
-) -> Arc<AuthPolicy> {
-    if !central.keys().any(|name| name.starts_with("ms_") || name.starts_with("auth_")) {
-        return local.clone();
-    }
-    let mut settings = settings.clone();
-    settings.set_mon(central);
+/// What a peer may use by the options in force. Values that cannot be read leave what this host said at the start alone.
+fn policy(settings: &Settings, local: &Arc<AuthPolicy>) -> Arc<AuthPolicy> {
     match axon_net::config::policy(local.own, &|name| settings.value(name)) {
         Ok(policy) => Arc::new(policy),
         Err(why) => {
-            warn!(%why, "the monitors' configuration of authentication cannot be read");
+            warn!(%why, "the configuration of authentication cannot be read");
             local.clone()
         }
     }
@@ -200,8 +189,9 @@ mod tests {
             Settings::new(Variables { name: "mgr.x".parse().unwrap(), ..Variables::default() });
         let local = Arc::new(AuthPolicy::new(EntityType::MGR));
         let modes = |settings: &Settings, central: &[(&str, &str)]| {
-            let central = central.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-            policy(settings, &central, &local).modes(EntityType::CLIENT, method::CEPHX)
+            let mut settings = settings.clone();
+            settings.set_mon(&central.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
+            policy(&settings, &local).modes(EntityType::CLIENT, method::CEPHX)
         };
         let both = [con_mode::SECURE, con_mode::CRC];
         assert_eq!(modes(&settings, &[("mgr_stats_period", "1")]), both);

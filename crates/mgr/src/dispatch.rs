@@ -1,7 +1,6 @@
 //! Commands to this manager (`DaemonServer::_handle_command`): from clients and daemons on their sessions, and from the REST
 //! API. Looks the command up, checks the caller's capabilities, runs it, answers.
 
-use crate::counters::Counters;
 use crate::log::Log;
 use crate::modules::Modules;
 use crate::owner::{Request, Session};
@@ -11,7 +10,7 @@ use arc_swap::ArcSwapOption;
 use axon_api::Dashboard;
 use axon_core::caps::{self, Allow};
 use axon_core::commands;
-use axon_core::config::Settings;
+use axon_core::tell::{Counter, Peer};
 use axon_core::{Cluster, Command, CommandError, CommandOutput, CommandSink, Target};
 use axon_net::Client;
 use axon_net::connection::ConnectionHandle;
@@ -22,7 +21,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// How long a command waits for a manager that is becoming active.
@@ -41,30 +40,18 @@ pub struct Dispatcher {
     cluster: OnceLock<Cluster>,
     dashboard: ArcSwapOption<Dashboard>,
     modules: Modules,
-    settings: Settings,
-    counters: Arc<Counters>,
     reports: mpsc::Sender<Report>,
+    tell: Arc<Tell>,
 }
 
 impl Dispatcher {
-    pub fn new(
-        modules: Modules,
-        settings: Settings,
-        counters: Arc<Counters>,
-        reports: mpsc::Sender<Report>,
-    ) -> Self {
-        let (cluster, dashboard) = (OnceLock::new(), ArcSwapOption::empty());
-        Dispatcher { cluster, dashboard, modules, settings, counters, reports }
+    pub fn new(modules: Modules, reports: mpsc::Sender<Report>, tell: Arc<Tell>) -> Self {
+        Dispatcher { cluster: OnceLock::new(), dashboard: ArcSwapOption::empty(), modules, reports, tell }
     }
 
     /// Gives the handle that commands read from. Once.
     pub fn attach(&self, cluster: Cluster) {
         let _ = self.cluster.set(cluster);
-    }
-
-    /// This host's configuration.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     /// The dashboard of this activation, or none.
@@ -75,7 +62,7 @@ impl Dispatcher {
     /// Runs a session's command and sends the answer back, as a task of its own.
     pub fn answer(self: Arc<Self>, request: Request, session: Session, handle: ConnectionHandle) {
         tokio::spawn(async move {
-            let out = self.run_request(&request, &session).await;
+            let out = self.tracked(&request, &session).await;
             let (tid, r, rs, data) = (request.tid, out.retval, out.outs, out.outbl);
             let sent = if request.tell {
                 handle.send(axon_proto::Message::from(MCommandReply { tid, r, rs, data })).await
@@ -88,8 +75,28 @@ impl Dispatcher {
         });
     }
 
-    async fn run_request(&self, request: &Request, session: &Session) -> CommandOutput {
-        Counters::count(&self.counters.commands);
+    /// Counts a command and shows it as long as it runs.
+    async fn tracked(&self, request: &Request, session: &Session) -> CommandOutput {
+        if request.admin_socket {
+            return self.run_request(request, session, None).await;
+        }
+        let kind = if request.tell { "command" } else { "mgr_command" };
+        let description = format!("{kind}(tid {}: {})", request.tid, request.cmd.join(","));
+        let addr = session.addrs.legacy_or_front().legacy_str();
+        let peer = Peer { name: session.name.to_string(), addr, tid: request.tid };
+        let (perf, ops, begun) = (&self.tell.perf, &self.tell.ops, Instant::now());
+        let op = ops.begin(description, peer, now());
+        let out = self.run_request(request, session, Some(op)).await;
+        ops.end(op, now(), &self.tell.state());
+        perf.inc(Counter::Commands);
+        perf.took(Counter::CommandLatency, begun.elapsed());
+        if out.retval < 0 {
+            perf.inc(Counter::CommandsFailed);
+        }
+        out
+    }
+
+    async fn run_request(&self, request: &Request, session: &Session, op: Option<u64>) -> CommandOutput {
         let text = request.cmd.concat();
         let args: Map<String, Value> = match serde_json::from_str(&text) {
             Ok(args) => args,
@@ -110,17 +117,13 @@ impl Dispatcher {
             return denied;
         }
         log.audit(LogPriority::DEBUG, format!("{line} dispatch"));
+        if let Some(op) = op {
+            self.tell.ops.start(op, now());
+        }
         match request.admin_socket {
-            true => self.run_tell(&command).await,
+            true => self.tell.run(&command).await,
             false => self.run(&command).await,
         }
-    }
-
-    /// `ceph tell mgr.x …`: for the daemon itself.
-    async fn run_tell(&self, command: &Command) -> CommandOutput {
-        let Some(cluster) = self.cluster.get() else { return CommandOutput::failed(11, "not ready") };
-        let (settings, counters, reports) = (&self.settings, &*self.counters, &self.reports);
-        Tell { cluster, settings, counters, reports }.run(command).await
     }
 
     async fn allowed(&self, command: &Command, session: &Session) -> Result<(), CommandOutput> {

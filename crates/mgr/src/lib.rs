@@ -1,7 +1,7 @@
 //! The running manager: owner task, beacons, daemon sessions, standby and active. `run` is the way in.
 
 mod active;
-mod counters;
+mod admin_socket;
 mod dispatch;
 mod identity;
 mod log;
@@ -13,3 +13,4 @@ mod tell;
 
 pub use modules::MODULE_PATH;
 pub use run::{Config, run};
+pub use tell::LogFile;

@@ -4,15 +4,17 @@
 //! a channel. `active.rs` is what exists only while this manager is active.
 
 use crate::active::Active;
-use crate::counters::Counters;
+use crate::admin_socket::AdminSocket;
 use crate::dispatch::{Dispatcher, Sink};
 use crate::identity;
 use crate::modules::Modules;
 use crate::owner::{About, Effect, LISTS, Owner, SUBSCRIPTIONS, Session, SessionId};
+use crate::tell::{LogFile, Tell};
 use anyhow::Context;
 use axon_core::caps::MgrCap;
-use axon_core::config::Settings;
+use axon_core::config::{Level, Settings};
 use axon_core::daemons::DaemonKey;
+use axon_core::tell::Counter;
 use axon_core::{Cluster, Command, CommandOutput, Identity, State, Target};
 use axon_net::connection::ConnectionHandle;
 use axon_net::listener::SessionEvent;
@@ -24,7 +26,6 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -38,10 +39,10 @@ pub struct Config {
     pub module_path: PathBuf,
     /// `public_addr`; `None`: the address that the monitors see.
     pub public_ip: Option<std::net::IpAddr>,
-    /// Options of health checks that `ceph.conf`, the environment or the command line set.
-    pub options: BTreeMap<String, String>,
-    /// All that this host's configuration says.
+    /// What `ceph.conf`, the environment and the command line say.
     pub settings: Settings,
+    /// The process's log file.
+    pub log: Arc<dyn LogFile>,
 }
 
 /// What tasks report back to the owner.
@@ -60,15 +61,15 @@ pub(crate) enum Report {
         message: Message,
     },
     /// A line for the cluster log.
+    /// An option is set at runtime, or that is taken back.
+    SetOption {
+        name: String,
+        value: Option<String>,
+    },
     Log {
         channel: String,
         priority: LogPriority,
         text: String,
-    },
-    /// `ceph tell mgr.x config set`, or `unset`.
-    Override {
-        name: String,
-        value: Option<String>,
     },
     /// The daemons' address cannot be bound: nothing can be done but give up.
     Fatal(String),
@@ -84,11 +85,15 @@ const BATCH_EVENTS_MAX: usize = 64;
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     tokio::pin!(stop);
     let (client, mut events) = axon_net::connect(config.net.clone())?;
+    let reports = mpsc::channel(REPORTS_MAX);
+    let tell = Arc::new(Tell::new(config.settings.clone(), reports.0.clone(), config.log.clone()));
+    // Before the monitors: who runs without them can be asked why.
+    let _admin_socket = AdminSocket::start(tell.clone()).await;
     let open = tokio::select! {
         open = first_session(&client) => open?,
         () = &mut stop => return Ok(()),
     };
-    let mut runner = Runner::new(config, client, open).await?;
+    let mut runner = Runner::new(config, client, open, tell, reports).await?;
     let mut next_tick = Instant::now();
     let mut settle_within = None;
     loop {
@@ -146,8 +151,8 @@ struct Runner {
     client: Client,
     cluster: Cluster,
     dispatcher: Arc<Dispatcher>,
+    tell: Arc<Tell>,
     owner: Owner,
-    counters: Arc<Counters>,
     active: Active,
     handles: HashMap<SessionId, ConnectionHandle>,
     reports: mpsc::Receiver<Report>,
@@ -155,10 +160,14 @@ struct Runner {
 }
 
 impl Runner {
-    async fn new(config: Config, client: Client, open: axon_net::mon::OpenSession) -> anyhow::Result<Self> {
+    async fn new(
+        config: Config,
+        client: Client,
+        open: axon_net::mon::OpenSession,
+        tell: Arc<Tell>,
+        (reports_tx, reports): (mpsc::Sender<Report>, mpsc::Receiver<Report>),
+    ) -> anyhow::Result<Self> {
         let fsid = client.fsid().context("the monitors have not told the cluster's fsid")?;
-        let (reports_tx, reports) = mpsc::channel(REPORTS_MAX);
-        let counters = Arc::new(Counters::default());
         let modules = Modules::find(&config.module_path);
         let metadata = identity::metadata(&client, &open).await;
         let me = Identity {
@@ -170,17 +179,20 @@ impl Runner {
         info!(id = %me.id, gid = me.gid, %fsid, monitor = %open.mon, "connected");
         let major = metadata.get("ceph_version_short").and_then(|v| v.split('.').next()?.parse().ok());
         let release = major.and_then(Release::from_number).unwrap_or(Release::NEWEST);
-        let state = State { fsid, me: Arc::new(me), release, ..State::default() };
-        let dispatcher = Arc::new(Dispatcher::new(
-            modules.clone(),
-            config.settings.clone(),
-            counters.clone(),
-            reports_tx.clone(),
-        ));
+        let mut settings = config.settings.clone();
+        settings.set(Level::Override, "fsid", fsid.to_string());
+        if release >= Release::Reef {
+            let host = settings.variables().host.clone();
+            settings.set(Level::Override, "host", host);
+        }
+        let settings = Arc::new(settings);
+        let state = State { fsid, me: Arc::new(me), release, settings, ..State::default() };
+        let dispatcher = Arc::new(Dispatcher::new(modules.clone(), reports_tx.clone(), tell.clone()));
         let sink = Sink { client: client.clone(), dispatcher: dispatcher.clone() };
         let cluster = Cluster::new(state.clone(), Arc::new(sink));
         dispatcher.attach(cluster.clone());
-        let about = About { metadata, options: config.options.clone() };
+        tell.attach(cluster.clone());
+        let about = About { metadata };
         let owner = Owner::new(cluster.clone(), state, about, modules);
         for what in SUBSCRIPTIONS {
             client.subscribe(what, 0).await;
@@ -191,8 +203,8 @@ impl Runner {
             client,
             cluster,
             dispatcher,
+            tell,
             owner,
-            counters,
             active,
             handles: HashMap::new(),
             reports,
@@ -207,7 +219,7 @@ impl Runner {
                 self.owner.handle_connected(self.client.my_global_id(), self.client.my_addrs(), now());
             }
             Event::Message(message) => {
-                Counters::count(&self.counters.mon_messages);
+                self.tell.perf.inc(Counter::MonMessages);
                 self.owner.handle_mon_message(message, now());
             }
             Event::Disconnected { why } => {
@@ -231,11 +243,11 @@ impl Runner {
             },
             SessionEvent::Message { id, message } => match Message::decode(message) {
                 Ok(message) => {
-                    Counters::count(&self.counters.daemon_messages);
+                    self.tell.perf.inc(Counter::DaemonMessages);
                     self.owner.handle_daemon_message(id, message, now());
                 }
                 Err(why) => {
-                    Counters::count(&self.counters.malformed_messages);
+                    self.tell.perf.inc(Counter::MalformedMessages);
                     warn!(?id, %why, "malformed message; session closed");
                     self.close(id);
                     self.owner.handle_session_end(id);
@@ -256,10 +268,10 @@ impl Runner {
             Report::Listening(addrs) => self.owner.handle_listening(addrs),
             Report::Serving(services) => self.owner.handle_serving(services),
             Report::ToOsd { osd, message } => self.owner.handle_to_osd(osd, message),
+            Report::SetOption { name, value } => self.owner.handle_set_option(&name, value),
             Report::Log { channel, priority, text } => {
                 self.owner.handle_log(&channel, priority, &text, now());
             }
-            Report::Override { name, value } => self.owner.handle_override(name, value),
             Report::Fatal(why) => anyhow::bail!(why),
         }
         Ok(())
@@ -269,8 +281,8 @@ impl Runner {
     async fn settle(&mut self) -> Option<Duration> {
         let now = now();
         let waits = [self.owner.publish(now), self.owner.send_log(now)];
-        self.counters.snapshots.store(self.owner.publications(), Ordering::Relaxed);
-        self.counters.sessions.store(self.handles.len() as u64, Ordering::Relaxed);
+        self.tell.perf.set(Counter::Snapshots, self.owner.publications());
+        self.tell.perf.set(Counter::Sessions, self.handles.len() as u64);
         self.client.set_osd_map(self.cluster.state().osd_map.clone());
         for effect in self.owner.take_effects() {
             match effect {

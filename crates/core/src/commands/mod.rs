@@ -120,13 +120,18 @@ pub fn descriptors(_release: Release) -> Vec<MonCommandDesc> {
 #[must_use]
 pub fn descriptions_json(commands: &[MonCommandDesc]) -> Value {
     let entries = commands.iter().enumerate().map(|(i, desc)| {
-        let sig: Vec<Value> = desc.cmdstring.split_whitespace().map(argument_json).collect();
+        let sig = describe_arguments(&desc.cmdstring);
         let entry = json!({
             "sig": sig, "help": desc.helpstring, "module": desc.module, "perm": desc.req_perms, "flags": desc.flags,
         });
         (format!("cmd{i:03}"), entry)
     });
     Value::Object(entries.collect())
+}
+
+/// A descriptor's words and arguments as the CLI reads them.
+pub(crate) fn describe_arguments(cmdstring: &str) -> Vec<Value> {
+    cmdstring.split_whitespace().map(argument_json).collect()
 }
 
 fn argument_json(word: &str) -> Value {

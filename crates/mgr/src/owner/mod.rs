@@ -23,6 +23,7 @@ pub use session::{Session, SessionId};
 
 use crate::modules::Modules;
 use axon_core::cluster_log::{Author, ClusterLog};
+use axon_core::config::Level;
 use axon_core::lifecycle::{self, Lifecycle, Need};
 use axon_core::pg_map::Pending;
 use axon_core::{Cluster, State};
@@ -40,9 +41,6 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default)]
 pub struct About {
     pub metadata: BTreeMap<String, String>,
-    /// Options of health checks that `ceph.conf`, the environment or the command line set: they count before the central
-    /// configuration.
-    pub options: BTreeMap<String, String>,
 }
 
 /// The working copy and everything that only the owner needs.
@@ -80,10 +78,9 @@ struct PendingServiceMap {
 }
 
 impl Owner {
-    /// A standby. `state` holds what is known before the first message: identity and fsid.
+    /// A standby. `state` holds what is known before the first message: identity, fsid and this host's options.
     #[must_use]
     pub fn new(cluster: Cluster, state: State, about: About, modules: Modules) -> Self {
-        let state = State { local_options: Arc::new(about.options), ..state };
         Owner {
             cluster,
             lifecycle: Lifecycle::new(state.me.gid),
@@ -147,17 +144,6 @@ impl Owner {
         self.log.disconnected();
     }
 
-    /// An option was set for as long as the manager runs, or is not any more.
-    pub fn handle_override(&mut self, name: String, value: Option<String>) {
-        self.change_options(|state| {
-            let overrides = Arc::make_mut(&mut state.overrides);
-            match value {
-                Some(value) => overrides.insert(name, value),
-                None => overrides.remove(&name),
-            };
-        });
-    }
-
     /// A line for the cluster log.
     pub fn handle_log(&mut self, channel: &str, priority: LogPriority, text: &str, now: UTime) {
         tracing::debug!(channel, %priority, "{text}");
@@ -173,6 +159,17 @@ impl Owner {
             self.effects.push(Effect::ToMon(message.into()));
         }
         self.log.wait_secs(&options, now).and_then(|secs| Duration::try_from_secs_f64(secs).ok())
+    }
+
+    /// An option was set for as long as the manager runs, or is not any more.
+    pub fn handle_set_option(&mut self, name: &str, value: Option<String>) {
+        self.change_options(|state| {
+            let settings = Arc::make_mut(&mut state.settings);
+            match value {
+                Some(value) => settings.set(Level::Override, name, value),
+                None => settings.unset(Level::Override, name),
+            }
+        });
     }
 
     /// The clock moved: beacon, and while active the report to the monitors.

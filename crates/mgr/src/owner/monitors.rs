@@ -33,7 +33,10 @@ impl Owner {
             Message::MLogAck(m) => self.log.acknowledged(m.last),
             Message::MMgrDigest(m) => self.handle_digest(&m.health_json, &m.mon_status_json),
             Message::MConfig(m) => {
-                self.change_options(|state| state.options = Arc::new(m.config));
+                self.change_options(|state| {
+                    Arc::make_mut(&mut state.settings).set_mon(&m.config);
+                    state.options = Arc::new(m.config);
+                });
             }
             Message::MKVData(m) => self.handle_kv(KvUpdate {
                 prefix: m.prefix,

@@ -317,7 +317,7 @@ fn interface(name: &str, [average, min, max]: [[u32; 3]; 3], last: u32) -> Value
 }
 
 /// C's `ctime` in UTC without the newline: `Mon Nov 23 23:48:45 2026`.
-fn ctime(secs: u32) -> String {
+pub fn ctime(secs: u32) -> String {
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use axon_launcher::{Kind, Release};
 use serde_json::{Value, json};
 
@@ -20,6 +20,49 @@ const SAME: &[&[&str]] = &[
     &["config", "set", "nonsense", "1"],
     &["config", "help", "mgr_stats_period"],
     &["config", "help", "nonsense"],
+    &["config", "help"],
+    &["config", "set", "mgr_stats_period", "6"],
+    &["config", "get", "mgr_stats_period"],
+    &["config", "unset", "mgr_stats_period"],
+    &["config", "unset", "nonsense"],
+    &["config", "set", "mgr_initial_modules", "other"],
+    &["config", "set", "debug_mgr", "3"],
+    &["config", "get", "debug_mgr"],
+    &["config", "unset", "debug_mgr"],
+    &["injectargs", "--mgr_stats_period=6"],
+    &["injectargs", "--nonsense=7"],
+    &["config", "unset", "mgr_stats_period"],
+    &["config", "get"],
+    &["log", "reopen"],
+    &["perf", "dump", "nonsense"],
+    &["perf", "reset", "nonsense"],
+    &["dump_osd_network"],
+];
+
+/// The same since Tentacle.
+const SAME_SINCE_TENTACLE: &[&[&str]] =
+    &[&["dump_ops_in_flight"], &["dump_blocked_ops"], &["dump_blocked_ops_count"]];
+
+/// Options whose values are the manager's own: they name it, or what it sets itself.
+const OWN: &[&str] = &[
+    "name",
+    "keyring",
+    "mds_data",
+    "mgr_data",
+    "mon_data",
+    "osd_data",
+    "osd_journal",
+    "rgw_data",
+    "admin_socket",
+    "log_file",
+    // Upstream's libcephfs within the manager sets these.
+    "client_check_pool_perm",
+    "client_mount_gid",
+    "client_mount_uid",
+    "client_quota",
+    // Upstream keeps words of these as a number.
+    "rbd_default_features",
+    "rbd_qos_exclude_ops",
 ];
 
 /// Every answer that both give is the same, a value set on Axon reaches its daemons and goes again, and nothing is answered
@@ -27,17 +70,22 @@ const SAME: &[&[&str]] = &[
 pub fn answers_as_upstream(bench: &mut Bench) -> Result<()> {
     bench.only(Kind::Ceph)?;
     let stock = answers(bench, Kind::Ceph)?;
+    let stock_shown = told(bench, Kind::Ceph, &["config", "show"])?;
     bench.only(Kind::Axon)?;
     bench.cluster.wait_well(&[], Duration::from_secs(120))?;
     let axon = answers(bench, Kind::Axon)?;
     for ((words, stock), (_, axon)) in stock.iter().zip(&axon) {
         ensure!(stock == axon, "{words:?}: upstream {stock}, Axon {axon}");
     }
+    let shown = told(bench, Kind::Axon, &["config", "show"])?;
+    same_options(&stock_shown, &shown)?;
     let status = told(bench, Kind::Axon, &["mgr_status"])?;
     ensure!(status["json"]["initialized"] == true, "{status}");
 
     let set = told(bench, Kind::Axon, &["config", "set", "mgr_stats_period", "7"])?;
-    ensure!(set["json"]["success"] == "mgr_stats_period = '7' ", "{set}");
+    // Since Reef upstream leaves the value out.
+    let value = if bench.release() == Release::Pacific { "7" } else { "" };
+    ensure!(set["json"]["success"] == format!("mgr_stats_period = '{value}' "), "{set}");
     let diff = told(bench, Kind::Axon, &["config", "diff"])?;
     let expected = json!({"default": 5, "override": 7, "final": 7});
     ensure!(
@@ -58,14 +106,60 @@ pub fn answers_as_upstream(bench: &mut Bench) -> Result<()> {
         ensure!(refused["code"] == 22, "{unknown:?}: {refused}");
     }
     let status = told(bench, Kind::Axon, &["status"])?;
-    // Before Tentacle `status` is that of a file system client within the manager.
-    let known = bench.release() == Release::Tentacle;
-    ensure!((status["code"] == 0) == known, "{status}");
+    ensure!(status["json"]["state"] == "active", "{status}");
+    admin_socket(bench)
+}
+
+/// Every option of the release has the value that it has in upstream's manager.
+fn same_options(stock: &Value, axon: &Value) -> Result<()> {
+    let own = |name: &str| OWN.contains(&name);
+    let (Some(stock), Some(axon)) = (stock["json"].as_object(), axon["json"].as_object()) else {
+        anyhow::bail!("config show: upstream {stock}, Axon {axon}");
+    };
+    ensure!(stock.len() > 1500, "only {} options", stock.len());
+    let names = [Kind::Ceph, Kind::Axon].map(|kind| format!("mgr.{}", Bench::id(kind)));
+    for (name, value) in stock.iter().filter(|(name, _)| !own(name) && *name != "key") {
+        let expected = value.as_str().unwrap_or_default().replace(&names[0], &names[1]);
+        let shown = axon.get(name).and_then(Value::as_str);
+        ensure!(shown == Some(&expected), "{name}: upstream {value}, Axon {shown:?}");
+    }
+    Ok(())
+}
+
+/// The same table without a key and without monitors, also of a standby; what runs and has run is seen since Tentacle.
+fn admin_socket(bench: &mut Bench) -> Result<()> {
+    let ask = |bench: &Bench, words: &[&str]| -> Result<Value> {
+        let socket = bench.cluster.dir().join(format!("run/ceph-mgr.{}.asok", Bench::id(Kind::Axon)));
+        let socket = socket.display().to_string();
+        let out = bench.cluster.ceph(&[&["--admin-daemon", &socket], words].concat())?;
+        serde_json::from_slice(&out.stdout).with_context(|| {
+            format!(
+                "{words:?}: {}{}",
+                String::from_utf8_lossy(&out.stdout),
+                String::from_utf8_lossy(&out.stderr)
+            )
+        })
+    };
+    ensure!(ask(bench, &["status"])?["state"] == "active");
+    ensure!(ask(bench, &["config", "get", "mgr_tick_period"])?["mgr_tick_period"] == "2");
+    if bench.release() == Release::Tentacle {
+        bench.cluster.ceph(&["pg", "stat"])?;
+        let history = ask(bench, &["dump_historic_ops"])?;
+        let ran = history["ops"].as_array().is_some_and(|ops| {
+            ops.iter().any(|op| op["description"].as_str().is_some_and(|text| text.contains("\"pg stat\"")))
+        });
+        ensure!(ran, "{history}");
+    }
+    bench.stand_by(Kind::Ceph)?;
+    bench.activate(Kind::Ceph)?;
+    ensure!(ask(bench, &["status"])?["state"] == "standby");
+    ensure!(ask(bench, &["help"])?.get("mgr_status").is_none());
     Ok(())
 }
 
 fn answers(bench: &Bench, kind: Kind) -> Result<Vec<(Vec<&'static str>, Value)>> {
-    SAME.iter().map(|words| Ok((words.to_vec(), told(bench, kind, words)?))).collect()
+    let since = if bench.release() == Release::Tentacle { SAME_SINCE_TENTACLE } else { &[] };
+    SAME.iter().chain(since).map(|words| Ok((words.to_vec(), told(bench, kind, words)?))).collect()
 }
 
 /// Exit code, JSON and error text.

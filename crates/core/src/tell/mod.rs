@@ -1,0 +1,263 @@
+//! What one manager process answers about itself (`AdminSocket`, `CephContextHook`, `src/common/{admin_socket,ceph_context}.cc`):
+//! `ceph tell mgr.x …` and the admin socket (`ceph daemon mgr.x …`). One row a command, with upstream's descriptor and a pure
+//! handler; not to be confused with the manager's commands about the cluster (`crate::commands`).
+//!
+//! Invariants: a command that is not in the table of the release is refused as upstream does; an answer is JSON, indented unless
+//! `format` says `json`.
+//!
+//! Not here: upstream's commands on parts that Axon does not have (the libcephfs client in `ceph-mgr`, memory pools, the
+//! messengers, `raise`, `log dump`) and `rotate-key`. They are not in `help` either.
+
+mod config;
+mod counters;
+mod network;
+mod ops;
+
+pub use config::needs;
+pub use counters::{Counter, OwnPerf};
+pub use ops::{OpTracker, Peer};
+
+use crate::command::{Command, CommandOutput};
+use crate::commands::{Format, describe_arguments, json_text, prefix_of};
+use crate::config::Schema;
+use crate::state::State;
+use axon_proto::{Release, UTime};
+use serde_json::{Map, Value, json};
+
+/// What a handler reads.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    pub command: &'a Command,
+    pub state: &'a State,
+    /// The descriptions that [`needs`] named.
+    pub schema: &'a Schema,
+    pub perf: &'a OwnPerf,
+    pub ops: &'a OpTracker,
+    pub now: UTime,
+}
+
+/// Which options' descriptions a command needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Needs {
+    Nothing,
+    Options(Vec<String>),
+    AllOptions,
+}
+
+/// What must be done beside answering.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Sets an option at runtime, or takes that back.
+    SetOption { name: String, value: Option<String> },
+    /// Opens the log file anew.
+    ReopenLog,
+}
+
+/// What a command leads to.
+#[derive(Debug, Default)]
+pub struct Done {
+    pub output: CommandOutput,
+    pub actions: Vec<Action>,
+}
+
+struct Row {
+    cmdstring: &'static str,
+    /// Commands without one are left out of `help`.
+    help: &'static str,
+    since: Release,
+    /// Only of the manager that is active.
+    active: bool,
+    run: fn(&Ask<'_>) -> Answer,
+}
+
+/// An answer before it is laid out.
+struct Answer {
+    retval: i32,
+    outs: String,
+    body: Body,
+    actions: Vec<Action>,
+}
+
+enum Body {
+    Json(Value),
+    Text(String),
+}
+
+impl Answer {
+    fn json(body: Value) -> Answer {
+        Answer { retval: 0, outs: String::new(), body: Body::Json(body), actions: Vec::new() }
+    }
+
+    /// `errno` positive.
+    fn refuse(errno: i32, outs: impl Into<String>) -> Answer {
+        Answer { retval: -errno, outs: outs.into(), body: Body::Text(String::new()), actions: Vec::new() }
+    }
+
+    fn with(mut self, action: Action) -> Answer {
+        self.actions.push(action);
+        self
+    }
+}
+
+const fn row(cmdstring: &'static str, help: &'static str, run: fn(&Ask<'_>) -> Answer) -> Row {
+    Row { cmdstring, help, since: Release::Pacific, active: false, run }
+}
+
+const fn active(row: Row) -> Row {
+    Row { active: true, ..row }
+}
+
+const fn since(since: Release, row: Row) -> Row {
+    Row { since, ..row }
+}
+
+const GENERAL: &[Row] = &[
+    row("0", "", |_| Answer {
+        body: Body::Text(ADMIN_SOCKET_VERSION.to_owned()),
+        ..Answer::json(Value::Null)
+    }),
+    row("version", "get ceph version", version),
+    row("git_version", "get git sha1", |ask| {
+        Answer::json(json!({ "git_version": version_word(ask.state, 3) }))
+    }),
+    row("help", "list available commands", help),
+    row("get_command_descriptions", "list available commands", descriptions),
+    row("status", "show status", status),
+    active(row("mgr_status", "Dump mgr status", mgr_status)),
+    row("log flush", "flush log entries to log file", |_| Answer::json(json!({}))),
+    row("log reopen", "reopen log file", |_| Answer::json(json!({})).with(Action::ReopenLog)),
+];
+
+/// `CEPH_ADMIN_SOCK_VERSION`.
+const ADMIN_SOCKET_VERSION: &str = "2";
+
+fn rows(state: &State) -> Vec<&'static Row> {
+    let chosen = state.mgr_map.active_gid == state.me.gid && state.me.gid != 0;
+    let tables = [GENERAL, config::ROWS, counters::ROWS, network::ROWS, ops::ROWS];
+    let mut rows: Vec<&Row> = tables
+        .into_iter()
+        .flatten()
+        .filter(|row| row.since <= state.release && (chosen || !row.active))
+        .collect();
+    rows.sort_by_key(|row| prefix_of(row.cmdstring));
+    rows
+}
+
+/// Runs a command.
+#[must_use]
+pub fn run(ask: &Ask<'_>) -> Done {
+    let prefix = ask.command.prefix();
+    let Some(row) = rows(ask.state).into_iter().find(|row| prefix_of(row.cmdstring) == prefix) else {
+        return CommandOutput::failed(EINVAL, format!("unknown command prefix {prefix}")).into();
+    };
+    if !has_required_arguments(row, ask.command) {
+        return CommandOutput::failed(EINVAL, "invalid command json").into();
+    }
+    let answer = (row.run)(ask);
+    let outbl = match answer.body {
+        Body::Json(_) if answer.retval < 0 => String::new(),
+        Body::Json(body) => json_text(&body, format(ask.command)),
+        Body::Text(text) => text,
+    };
+    let output = CommandOutput { retval: answer.retval, outs: answer.outs, outbl: outbl.into() };
+    Done { output, actions: answer.actions }
+}
+
+impl From<CommandOutput> for Done {
+    fn from(output: CommandOutput) -> Done {
+        Done { output, actions: Vec::new() }
+    }
+}
+
+fn format(command: &Command) -> Format {
+    match command.args.get("format").and_then(Value::as_str) {
+        Some("json") => Format::Json,
+        _ => Format::JsonPretty,
+    }
+}
+
+/// Every argument that is not optional must be there (`validate_cmd`).
+fn has_required_arguments(row: &Row, command: &Command) -> bool {
+    let arguments = row.cmdstring.split(' ').filter(|word| word.starts_with("name="));
+    arguments.filter(|word| !word.contains("req=false")).all(|word| {
+        let name = word.split(',').next().and_then(|pair| pair.strip_prefix("name=")).unwrap_or_default();
+        command.args.get(name).is_some_and(|value| value.is_string() || value.is_array() || value.is_number())
+    })
+}
+
+/// The words of the long version text: `ceph version 16.2.15 (hash) pacific (stable)`.
+fn version_word(state: &State, at: usize) -> String {
+    let word = state.me.ceph_version.split_whitespace().nth(at).unwrap_or_default();
+    word.trim_matches(['(', ')']).to_owned()
+}
+
+fn version(ask: &Ask<'_>) -> Answer {
+    let word = |at| version_word(ask.state, at);
+    if word(2).is_empty() {
+        return Answer::refuse(EAGAIN, "the release is the monitors', and none has been reached yet");
+    }
+    Answer::json(json!({ "version": word(2), "release": word(4), "release_type": word(5) }))
+}
+
+fn help(ask: &Ask<'_>) -> Answer {
+    let told = rows(ask.state).into_iter().filter(|row| !row.help.is_empty());
+    Answer::json(told.map(|row| (prefix_of(row.cmdstring).to_owned(), Value::from(row.help))).collect())
+}
+
+fn descriptions(ask: &Ask<'_>) -> Answer {
+    let entries = rows(ask.state).into_iter().enumerate().map(|(i, row)| {
+        let mut sig = describe_arguments(row.cmdstring);
+        if ask.state.release >= Release::Reef {
+            sig.iter_mut().for_each(bare_truths);
+        }
+        (format!("cmd{i:03}"), json!({ "sig": sig, "help": row.help }))
+    });
+    Answer::json(Value::Object(entries.collect()))
+}
+
+/// Since Reef `req` is true or false, no text.
+fn bare_truths(argument: &mut Value) {
+    if let Some(req) = argument.get_mut("req") {
+        *req = Value::from(req.as_str() != Some("false"));
+    }
+}
+
+/// Upstream's standby says nothing here, and its active manager speaks of the libcephfs client in it.
+fn status(ask: &Ask<'_>) -> Answer {
+    let state = ask.state;
+    let chosen = state.mgr_map.active_gid == state.me.gid;
+    let phase = match (chosen, state.mgr_map.available) {
+        (false, _) => "standby",
+        (true, false) => "activating",
+        (true, true) => "active",
+    };
+    Answer::json(json!({
+        "name": format!("mgr.{}", state.me.id),
+        "gid": state.me.gid,
+        "state": phase,
+        "mgrmap_epoch": state.mgr_map.epoch,
+        "monmap_epoch": state.mon_map.epoch,
+        "osdmap_epoch": state.osd_map.epoch,
+        "fsmap_epoch": state.fs_map.epoch,
+        "pg_ready": state.pg_ready,
+    }))
+}
+
+fn mgr_status(ask: &Ask<'_>) -> Answer {
+    let map = &ask.state.mgr_map;
+    let mut body = Map::new();
+    body.insert("mgrmap_epoch".to_owned(), map.epoch.into());
+    body.insert("initialized".to_owned(), map.available.into());
+    if ask.state.release >= Release::Tentacle {
+        // Modules are native, so none is still to be loaded.
+        body.insert("pending_modules".to_owned(), json!([]));
+    }
+    Answer::json(body.into())
+}
+
+const ENOENT: i32 = 2;
+const EAGAIN: i32 = 11;
+const EINVAL: i32 = 22;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,297 @@
+use super::*;
+use crate::config::{Level, OptionDesc, Settings, Variables};
+use crate::state::Identity;
+use axon_proto::mgr_map::MgrMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn option(name: &str, kind: &str, default: Value, runtime: bool) -> (String, OptionDesc) {
+    let json = json!({
+        "name": name, "type": kind, "default": default, "daemon_default": "", "min": "", "max": "",
+        "can_update_at_runtime": runtime,
+    });
+    OptionDesc::from_json(json).unwrap()
+}
+
+struct Bench {
+    state: State,
+    schema: Schema,
+    perf: OwnPerf,
+    ops: OpTracker,
+}
+
+fn bench(release: Release) -> Bench {
+    let name = "mgr.x".parse().unwrap();
+    let variables =
+        Variables { cluster: "ceph".to_owned(), name, host: "h".to_owned(), ..Default::default() };
+    let mut settings = Settings::new(variables);
+    settings.set(Level::File, "log file", "/log/$name.log");
+    settings.set(Level::CommandLine, "key", "secret");
+    settings.set(Level::Mon, "mgr_stats_period", "5");
+    let schema = [
+        option("mgr_stats_period", "int", json!(5), true),
+        option("mgr_tick_period", "secs", json!("2"), true),
+        option("mgr_initial_modules", "str", json!("restful"), false),
+        option("log_file", "str", json!("/var/log/ceph/$cluster-$name.log"), true),
+        option("ms_tcp_nodelay", "bool", json!(true), true),
+        option("key", "str", json!(""), false),
+        option("host", "str", json!(""), false),
+        option("public_addrv", "addrvec", json!(""), false),
+        option("no_default", "int", json!(""), true),
+        option("debug_mgr", "str", json!("2/5"), true),
+    ];
+    let me = Identity {
+        id: "x".to_owned(),
+        gid: 7,
+        ceph_version: "ceph version 16.2.15 (618f44) pacific (stable)".to_owned(),
+        ..Default::default()
+    };
+    let map = MgrMap { active_gid: 7, available: true, epoch: 9, ..Default::default() };
+    let state = State {
+        release,
+        me: Arc::new(me),
+        mgr_map: Arc::new(map),
+        settings: Arc::new(settings),
+        ..Default::default()
+    };
+    Bench { state, schema: schema.into(), perf: OwnPerf::default(), ops: OpTracker::default() }
+}
+
+impl Bench {
+    fn done(&self, command: &Command) -> Done {
+        let now = UTime { sec: 2_000_000_000, nsec: 0 };
+        run(&Ask { command, state: &self.state, schema: &self.schema, perf: &self.perf, ops: &self.ops, now })
+    }
+
+    fn json(&self, command: &Command) -> Value {
+        let done = self.done(command);
+        assert_eq!((done.output.retval, done.output.outs.as_str()), (0, ""), "{}", command.to_json());
+        serde_json::from_slice(&done.output.outbl).unwrap()
+    }
+
+    fn refused(&self, command: &Command) -> (i32, String) {
+        let done = self.done(command);
+        assert!(done.output.outbl.is_empty() && done.actions.is_empty(), "{}", command.to_json());
+        (done.output.retval, done.output.outs)
+    }
+
+    /// Carries the actions out, as the runtime does.
+    fn apply(&mut self, done: &Done) {
+        let settings = Arc::make_mut(&mut self.state.settings);
+        for action in &done.actions {
+            match action {
+                Action::SetOption { name, value: Some(value) } => {
+                    settings.set(Level::Override, name, value.clone())
+                }
+                Action::SetOption { name, value: None } => settings.unset(Level::Override, name),
+                Action::ReopenLog => {}
+            }
+        }
+    }
+}
+
+fn var(prefix: &str, name: &str) -> Command {
+    Command::json(prefix).arg("var", name)
+}
+
+fn set(name: &str, value: &str) -> Command {
+    var("config set", name).arg("val", json!([value]))
+}
+
+#[test]
+fn a_command_that_is_not_there_and_one_without_its_argument_are_refused_as_upstream_does() {
+    let bench = bench(Release::Tentacle);
+    assert_eq!(bench.refused(&Command::json("frob")), (-22, "unknown command prefix frob".to_owned()));
+    assert_eq!(bench.refused(&Command::json("config get")), (-22, "invalid command json".to_owned()));
+}
+
+#[test]
+fn answers_are_indented_unless_compact_json_is_asked_for() {
+    let bench = bench(Release::Pacific);
+    let pretty = bench.done(&Command::plain("version")).output.outbl;
+    let expected = "{\n    \"version\": \"16.2.15\",\n    \"release\": \"pacific\",\n    \"release_type\": \"stable\"\n}\n";
+    assert_eq!(pretty, expected);
+    let compact = bench.done(&Command::json("git_version")).output.outbl;
+    assert_eq!(compact, "{\"git_version\":\"618f44\"}");
+}
+
+#[test]
+fn the_table_is_that_of_the_release_and_of_the_managers_state() {
+    let mut bench = bench(Release::Tentacle);
+    let has = |bench: &Bench, name: &str| bench.json(&Command::json("help")).get(name).is_some();
+    assert!(has(&bench, "mgr_status") && has(&bench, "dump_historic_ops") && !has(&bench, "0"));
+    bench.state.release = Release::Pacific;
+    assert!(!has(&bench, "dump_historic_ops") && !has(&bench, "counter dump"));
+    Arc::make_mut(&mut bench.state.mgr_map).active_gid = 8;
+    assert!(!has(&bench, "mgr_status") && has(&bench, "status"));
+    assert_eq!(bench.json(&Command::json("status"))["state"], "standby");
+}
+
+#[test]
+fn optional_arguments_are_marked_as_each_releases_cli_reads_them() {
+    let req = |release| {
+        let descriptions = bench(release).json(&Command::json("get_command_descriptions"));
+        let entries = descriptions.as_object().unwrap().values();
+        let help = entries.clone().find(|entry| entry["sig"][1] == "help").unwrap();
+        help["sig"][2]["req"].clone()
+    };
+    assert_eq!((req(Release::Pacific), req(Release::Reef)), (json!("false"), json!(false)));
+}
+
+#[test]
+fn show_and_get_give_values_in_force_with_variables_replaced() {
+    let bench = bench(Release::Tentacle);
+    let all = bench.json(&Command::json("config show"));
+    assert_eq!(all["name"], "mgr.x");
+    assert_eq!(all["log_file"], "/log/mgr.x.log");
+    assert_eq!((&all["mgr_tick_period"], &all["host"]), (&json!("2"), &json!("")));
+    assert_eq!(bench.json(&var("config get", "mgr_stats_period")), json!({"mgr_stats_period": "5"}));
+    let (errno, why) = bench.refused(&var("config get", "nosuch"));
+    assert_eq!((errno, why.as_str()), (-2, "error getting 'nosuch': (2) No such file or directory"));
+    assert_eq!(bench.refused(&var("config get", "no_default")).0, -2);
+}
+
+#[test]
+fn the_key_is_not_shown() {
+    let bench = bench(Release::Tentacle);
+    assert_eq!(bench.refused(&var("config get", "key")).0, -2);
+    for prefix in ["config show", "config diff"] {
+        assert!(!bench.json(&Command::json(prefix)).to_string().contains("secret"), "{prefix}");
+    }
+}
+
+#[test]
+fn a_value_set_at_runtime_counts_until_it_is_unset() {
+    let mut bench = bench(Release::Pacific);
+    let done = bench.done(&set("mgr_stats_period", "7"));
+    let answer: Value = serde_json::from_slice(&done.output.outbl).unwrap();
+    assert_eq!(answer, json!({"success": "mgr_stats_period = '7' "}));
+    bench.apply(&done);
+    assert_eq!(bench.state.mgr_options().mgr_stats_period, 7);
+    assert_eq!(bench.json(&set("mgr_stats_period", "7")), json!({"success": ""}), "no change");
+    let diff = bench.json(&var("config diff get", "mgr_stats_period"));
+    assert_eq!(diff["diff"]["mgr_stats_period"], json!({"default": 5, "mon": 5, "override": 7, "final": 7}));
+    let done = bench.done(&var("config unset", "mgr_stats_period"));
+    assert_eq!(done.output.outs, "mgr_stats_period = '5' ");
+    bench.apply(&done);
+    assert_eq!(bench.state.mgr_options().mgr_stats_period, 5);
+    assert!(bench.done(&var("config unset", "mgr_stats_period")).actions.is_empty());
+}
+
+#[test]
+fn since_reef_the_value_is_left_out_and_what_nobody_observes_is_said() {
+    let bench = bench(Release::Reef);
+    let said = |name, value| bench.json(&set(name, value))["success"].as_str().unwrap().to_owned();
+    assert_eq!(said("mgr_stats_period", "7"), "mgr_stats_period = '' ");
+    assert_eq!(
+        said("ms_tcp_nodelay", "0"),
+        "ms_tcp_nodelay = '' (not observed, change may require restart) "
+    );
+    assert_eq!(said("debug_mgr", "20"), "");
+}
+
+#[test]
+fn values_that_may_not_be_set_are_refused_with_upstreams_errno() {
+    let bench = bench(Release::Tentacle);
+    for (name, value, errno) in
+        [("nosuch", "1", -2), ("mgr_stats_period", "abc", -22), ("mgr_initial_modules", "other", -1)]
+    {
+        let (retval, why) = bench.refused(&set(name, value));
+        assert_eq!(retval, errno, "{name}");
+        assert!(why.starts_with(&format!("error setting '{name}' to '{value}': (")), "{why}");
+    }
+    bench.json(&set("mgr_initial_modules", "restful"));
+    let unset = bench.refused(&var("config unset", "nosuch"));
+    assert_eq!(unset, (-22, "error unsetting 'nosuch': (22) Invalid argument".to_owned()));
+}
+
+#[test]
+fn injected_arguments_set_options_and_name_those_that_are_none() {
+    let bench = bench(Release::Tentacle);
+    let inject = |words: &str| bench.done(&Command::json("injectargs").arg("injected_args", json!([words])));
+    let done = inject("--mgr-stats-period=7 --mgr_tick_period 3 --no-ms_tcp_nodelay");
+    let set = |name: &str, value: &str| Action::SetOption { name: name.into(), value: Some(value.into()) };
+    let expected =
+        [set("mgr_stats_period", "7"), set("mgr_tick_period", "3"), set("ms_tcp_nodelay", "false")];
+    assert_eq!((done.output.retval, done.actions.as_slice()), (0, expected.as_slice()));
+    let done = inject("--nosuch=7 word");
+    assert_eq!(done.output.retval, -22);
+    assert_eq!(done.output.outs, " failed to parse arguments: --nosuch=7,word\n");
+    let command = Command::json("injectargs").arg("injected_args", json!(["--no-a --b=3 c"]));
+    let needs = super::needs(&command, &Settings::default());
+    assert_eq!(needs, Needs::Options(["no_a", "a", "b"].map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn counters_are_shown_by_group_and_start_anew_when_told() {
+    let bench = bench(Release::Tentacle);
+    bench.perf.inc(Counter::MonMessages);
+    bench.perf.took(Counter::CommandLatency, Duration::from_millis(20));
+    bench.perf.took(Counter::CommandLatency, Duration::from_millis(40));
+    let one = bench.json(&Command::json("perf dump").arg("logger", "axon").arg("counter", "mon_messages"));
+    assert_eq!(one, json!({"axon": {"mon_messages": 1}}));
+    let all = bench.json(&Command::json("perf dump"));
+    assert_eq!(all["axon"]["command_latency"], json!({"avgcount": 2, "sum": 0.06, "avgtime": 0.03}));
+    let schema = bench.json(&Command::json("perf schema"));
+    assert_eq!(schema["axon"]["command_latency"]["type"], 5);
+    assert_eq!(bench.json(&Command::json("counter dump"))["axon"][0]["labels"], json!({}));
+    assert_eq!(bench.json(&var("perf reset", "nosuch")), json!({"error": "Not find: nosuch"}));
+    assert_eq!(bench.json(&var("perf reset", "axon")), json!({"success": "perf reset axon"}));
+    assert_eq!(bench.json(&Command::json("perf dump"))["axon"]["mon_messages"], 0);
+}
+
+#[test]
+fn commands_are_seen_while_they_run_and_for_a_while_after() {
+    let bench = bench(Release::Tentacle);
+    let at = |sec: u32| UTime { sec: 1_999_999_900 + sec, nsec: 0 };
+    let peer = Peer { name: "client.4117".into(), addr: "10.0.0.1:0/77".into(), tid: 3 };
+    let slow = bench.ops.begin("slow".into(), peer, at(0));
+    bench.ops.start(slow, at(1));
+    for i in 0..30 {
+        let quick = bench.ops.begin(format!("quick {i}"), Peer::default(), at(10 + i));
+        bench.ops.start(quick, at(10 + i));
+        bench.ops.end(quick, at(10 + i), &bench.state);
+    }
+    let refused = bench.ops.begin("refused".into(), Peer::default(), at(50));
+    bench.ops.end(refused, at(50), &bench.state);
+    let running = bench.json(&Command::json("dump_ops_in_flight"));
+    assert_eq!((&running["num_ops"], &running["ops"][0]["age"]), (&json!(1), &json!(100.0)));
+    assert_eq!(running["ops"][0]["type_data"]["events"][1]["event"], "started");
+    assert_eq!(bench.json(&Command::json("dump_blocked_ops_count"))["num_blocked_ops"], 1);
+    let elsewhere = Command::json("dump_ops_in_flight").arg("filterstr", json!(["10.0.0.2"]));
+    assert_eq!(bench.json(&elsewhere)["num_ops"], 0);
+    bench.ops.end(slow, at(60), &bench.state);
+    let recent = bench.json(&Command::json("dump_historic_ops"));
+    assert_eq!(recent["ops"].as_array().unwrap().len(), 20);
+    let slowest = bench.json(&Command::json("dump_historic_slow_ops"));
+    assert_eq!(
+        (&slowest["ops"][0]["description"], &slowest["ops"][0]["duration"]),
+        (&json!("slow"), &json!(60.0))
+    );
+}
+
+#[test]
+fn heartbeats_are_listed_slowest_first_from_the_threshold_on() {
+    use axon_proto::pg::{HbInterfaces, OsdStat};
+    let mut bench = bench(Release::Pacific);
+    let times = |back: u32, last_update| HbInterfaces {
+        last_update,
+        back_pingtime: [back, 0, 0],
+        front_last: 1,
+        front_pingtime: [0, 2_000_250, 0],
+        ..Default::default()
+    };
+    let stat = OsdStat {
+        hb_pingtime: [(1, times(1_500_000, 1_999_999_000)), (2, times(9, 1_000))].into(),
+        ..Default::default()
+    };
+    Arc::make_mut(&mut bench.state.pg_map).osd_stat.insert(0, Arc::new(stat));
+    let slow = bench.json(&Command::json("dump_osd_network"));
+    assert_eq!(slow["threshold"], 1000);
+    let entries = slow["entries"].as_array().unwrap();
+    let interfaces: Vec<&Value> = entries.iter().map(|e| &e["interface"]).collect();
+    assert_eq!(interfaces, ["front", "back"], "OSD 2's times are too old");
+    assert_eq!((&entries[0]["average"]["5min"], &entries[0]["stale"]), (&json!(2000.25), &json!(true)));
+    let given = bench.json(&Command::json("dump_osd_network").arg("value", 1800));
+    assert_eq!(given["entries"].as_array().unwrap().len(), 1);
+}

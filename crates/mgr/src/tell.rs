@@ -1,0 +1,175 @@
+//! Runs commands to this process itself (`ceph tell mgr.x …` and the admin socket; table and handlers in `axon_core::tell`):
+//! fetches the descriptions of options that a command needs, and carries out what it wants done.
+//!
+//! The descriptions are asked for each time, one option of a monitor, all of them of an OSD: they are a megabyte that is seldom
+//! needed, and an upgrade of the cluster changes them.
+
+use crate::run::{Report, now};
+use axon_core::config::{Level, OptionDesc, Schema, Settings};
+use axon_core::tell::{self, Action, Counter, Needs, OpTracker, OwnPerf};
+use axon_core::{Cluster, Command, CommandError, CommandOutput, State, Target};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde_json::Value;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Descriptions that are asked for at once.
+const FETCHES_MAX: usize = 16;
+
+/// How long a command that set an option waits until it counts, and how often it looks.
+const SET_WAIT_MS_MAX: u64 = 2_000;
+const SET_POLL_MS: u64 = 5;
+
+const EAGAIN: i32 = 11;
+
+/// The process's log file.
+pub trait LogFile: fmt::Debug + Send + Sync {
+    /// Opens the file anew, after it was moved away.
+    fn reopen(&self) -> std::io::Result<()>;
+}
+
+/// What answers them. There is one, before the first session with a monitor already.
+pub struct Tell {
+    cluster: OnceLock<Cluster>,
+    /// What is known before the cluster is.
+    first: Arc<State>,
+    reports: mpsc::Sender<Report>,
+    log: Arc<dyn LogFile>,
+    pub perf: OwnPerf,
+    pub ops: OpTracker,
+}
+
+impl Tell {
+    pub fn new(settings: Settings, reports: mpsc::Sender<Report>, log: Arc<dyn LogFile>) -> Self {
+        let first = Arc::new(State { settings: Arc::new(settings), ..State::default() });
+        let (perf, ops) = (OwnPerf::default(), OpTracker::default());
+        Tell { cluster: OnceLock::new(), first, reports, log, perf, ops }
+    }
+
+    /// Gives the handle that commands read from. Once.
+    pub fn attach(&self, cluster: Cluster) {
+        let _ = self.cluster.set(cluster);
+    }
+
+    /// The newest snapshot, or what is known before the first.
+    pub fn state(&self) -> Arc<State> {
+        self.cluster.get().map_or_else(|| self.first.clone(), Cluster::state)
+    }
+
+    /// Runs a command whose caller may do it.
+    pub async fn run(&self, command: &Command) -> CommandOutput {
+        self.perf.inc(Counter::TellCommands);
+        let state = self.state();
+        let schema = match self.schema(tell::needs(command, &state.settings)).await {
+            Ok(schema) => schema,
+            Err(why) => {
+                return CommandOutput::failed(
+                    why.errno(),
+                    format!("what options there are is not known: {why}"),
+                );
+            }
+        };
+        let (perf, ops) = (&self.perf, &self.ops);
+        let done = tell::run(&tell::Ask { command, state: &state, schema: &schema, perf, ops, now: now() });
+        for action in done.actions {
+            if let Err(why) = self.carry_out(action).await {
+                return CommandOutput::failed(5, why);
+            }
+        }
+        done.output
+    }
+
+    async fn carry_out(&self, action: Action) -> Result<(), String> {
+        match action {
+            Action::ReopenLog => {
+                self.log.reopen().map_err(|why| format!("the log file cannot be opened anew: {why}"))
+            }
+            Action::SetOption { name, value } => {
+                tracing::info!(name, set = value.is_some(), "option changed at runtime");
+                let report = Report::SetOption { name: name.clone(), value: value.clone() };
+                self.reports.send(report).await.map_err(|_| "the manager is stopping".to_owned())?;
+                for _ in 0..SET_WAIT_MS_MAX / SET_POLL_MS {
+                    let state = self.state();
+                    let set = state.settings.levels(&name).and_then(|levels| levels.get(&Level::Override));
+                    if set == value.as_ref() {
+                        return Ok(());
+                    }
+                    tokio::time::sleep(Duration::from_millis(SET_POLL_MS)).await;
+                }
+                Err(format!("{name} was not taken over in time"))
+            }
+        }
+    }
+
+    async fn schema(&self, needs: Needs) -> Result<Schema, CommandError> {
+        let Needs::Options(names) = needs else {
+            return match needs {
+                Needs::AllOptions => self.all_options().await,
+                Needs::Nothing | Needs::Options(_) => Ok(Schema::new()),
+            };
+        };
+        self.options(names).await
+    }
+
+    async fn options(&self, names: Vec<String>) -> Result<Schema, CommandError> {
+        let cluster = self.cluster()?;
+        let fetches = names.into_iter().map(|name| option(cluster, name));
+        let found: Vec<Option<(String, OptionDesc)>> =
+            stream::iter(fetches).buffered(FETCHES_MAX).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// All that an OSD lists, and the levels of logging subsystems, which it does not list but shows.
+    async fn all_options(&self) -> Result<Schema, CommandError> {
+        let cluster = self.cluster()?;
+        let osds = cluster.state().osd_map.clone();
+        let Some(osd) = (0..osds.max_osd).find(|id| osds.is_up(*id)) else {
+            return Err(CommandError::Unreachable {
+                target: "osd".to_owned(),
+                errno: EAGAIN,
+                why: "all options are listed by an OSD, and none is up".to_owned(),
+            });
+        };
+        let ask = async |prefix| cluster.command(Target::Osd(osd), Command::json(prefix)).await?.json();
+        let mut help = ask("config help").await?;
+        let shown = ask("config show").await?;
+        let listed = match help.get_mut("options").map(Value::take) {
+            Some(Value::Array(listed)) => listed,
+            _ => return Err(CommandError::BadOutput("config help has no options".to_owned())),
+        };
+        let mut schema = Schema::new();
+        for (place, (name, mut desc)) in listed.into_iter().filter_map(OptionDesc::from_json).enumerate() {
+            desc.place = place;
+            schema.insert(name, desc);
+        }
+        let names = shown.as_object().into_iter().flatten().map(|(name, _)| name);
+        let unlisted =
+            names.filter(|name| name.starts_with("debug_") && !schema.contains_key(*name)).cloned().collect();
+        schema.extend(self.options(unlisted).await?);
+        Ok(schema)
+    }
+
+    fn cluster(&self) -> Result<&Cluster, CommandError> {
+        self.cluster.get().ok_or_else(|| CommandError::Unreachable {
+            target: "mon".to_owned(),
+            errno: EAGAIN,
+            why: "none has been reached yet".to_owned(),
+        })
+    }
+}
+
+/// One option; `None` where there is none of that name.
+async fn option(cluster: &Cluster, name: String) -> Result<Option<(String, OptionDesc)>, CommandError> {
+    // Options of modules are no options of the process.
+    if name.contains('/') || name.is_empty() {
+        return Ok(None);
+    }
+    let command = Command::json("config help").arg("key", name.as_str());
+    match cluster.command(Target::Mon, command).await?.json() {
+        Ok(json) => Ok(OptionDesc::from_json(json).filter(|(found, _)| *found == name)),
+        Err(CommandError::Daemon { errno: 2, .. }) => Ok(None),
+        Err(why) => Err(why),
+    }
+}
