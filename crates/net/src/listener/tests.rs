@@ -17,7 +17,11 @@ fn keys() -> AuthKeys {
 struct Client;
 impl ClientAuth for Client {
     fn request(&mut self) -> std::result::Result<AuthRequest, AuthError> {
-        Ok(AuthRequest { method: 5, preferred_modes: vec![con_mode::SECURE], payload: Bytes::new() })
+        Ok(AuthRequest {
+            method: 5,
+            preferred_modes: vec![con_mode::SECURE, con_mode::CRC],
+            payload: Bytes::from_static(b"me"),
+        })
     }
     fn bad_method(
         &mut self,
@@ -42,12 +46,13 @@ impl ServerAuth for Server {
         &mut self,
         _: EntityType,
         _: u32,
-        _: &[u32],
+        modes: &[u32],
         _: &[u8],
     ) -> std::result::Result<ServerStep, AuthError> {
         let name = AuthEntity::new(EntityType::OSD, "3");
         let identity = PeerIdentity { name, global_id: 42, allow_all: true, caps: Bytes::new() };
-        Ok(ServerStep::Done { identity, con_mode: con_mode::SECURE, payload: Bytes::new(), keys: keys() })
+        let (con_mode, payload) = (modes[0], Bytes::from_static(b"proof"));
+        Ok(ServerStep::Done { identity, con_mode, payload, keys: keys() })
     }
     fn request_more(&mut self, _: &[u8]) -> std::result::Result<ServerStep, AuthError> {
         Err(AuthError::denied("nothing more"))
@@ -95,11 +100,23 @@ async fn opened(events: &mut mpsc::Receiver<SessionEvent>) -> (SessionId, Box<Pe
 
 #[tokio::test]
 async fn a_session_opens_carries_messages_both_ways_and_closes() {
-    let (serving, mut events) = listen(Policy::of_manager_towards).await;
-    let target = serving.addrs().0[0];
+    let (serving, events) = listen(Policy::of_manager_towards).await;
+    session_with(serving.addrs().0[0], con_mode::SECURE, events).await;
+}
+
+#[tokio::test]
+async fn a_session_over_v1_does_the_same_at_the_v1_address() {
+    let (serving, events) = listen(Policy::of_manager_towards).await;
+    let kinds: Vec<AddrType> = serving.addrs().0.iter().map(|a| a.kind).collect();
+    assert_eq!(kinds, [AddrType::MSGR2, AddrType::LEGACY]);
+    session_with(serving.addrs().0[1], con_mode::CRC, events).await;
+}
+
+async fn session_with(target: EntityAddr, mode: u32, mut events: mpsc::Receiver<SessionEvent>) {
     let Connected { handle, events: mut answers, peer } =
         connect(dial(target, Policy::lossy_client(0)), Box::new(Client)).await.unwrap();
-    assert_eq!((peer.name.num, peer.con_mode), (9, con_mode::SECURE));
+    // Only v2 tells the number.
+    assert!(peer.con_mode == mode && (peer.name.num == 9 || target.kind == AddrType::LEGACY));
     let (id, peer, back) = opened(&mut events).await;
     assert_eq!(peer.identity.unwrap().name.to_string(), "osd.3");
     handle.send(message(17)).await.unwrap();
@@ -205,6 +222,15 @@ async fn breaking_wire(to: SocketAddr, healed: Arc<AtomicBool>) -> SocketAddr {
 
 #[tokio::test]
 async fn a_lossless_session_survives_sockets_that_break_without_loss_or_doubles() {
+    lossless(0).await;
+}
+
+#[tokio::test]
+async fn a_lossless_v1_session_survives_sockets_that_break_without_loss_or_doubles() {
+    lossless(1).await;
+}
+
+async fn lossless(address: usize) {
     const MESSAGES: u64 = 60;
     let healed = Arc::new(AtomicBool::new(false));
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -215,9 +241,9 @@ async fn a_lossless_session_survives_sockets_that_break_without_loss_or_doubles(
         ..ListenerConfig::of_manager(9, ip, 0)
     };
     let mut listener = Listener::bind(config).await.unwrap();
-    let behind = listener.addrs.0[0].sock.unwrap();
-    listener.addrs.0[0].sock = Some(breaking_wire(behind, healed.clone()).await);
-    let target = listener.addrs.0[0];
+    let behind = listener.addrs.0[address].sock.unwrap();
+    listener.addrs.0[address].sock = Some(breaking_wire(behind, healed.clone()).await);
+    let target = listener.addrs.0[address];
     let (_serving, mut events) = listener.serve(Arc::new(|_| Box::new(Server)));
 
     let mut connected =
