@@ -11,6 +11,7 @@ mod cluster_log;
 mod commands;
 mod failover;
 mod launcher;
+mod legacy;
 mod mds;
 mod modes;
 mod pgs;
@@ -38,6 +39,7 @@ pub const ALL: &[Scenario] = &[
     row("a_manager_that_is_told_something_answers_as_upstreams", everywhere, tell::answers_as_upstream),
     row("pools_reach_their_number_of_pgs_under_axon_alone", everywhere, pgs::reach_their_targets),
     row("bad_tokens_and_passwords_are_refused", everywhere, tokens::bad_ones_are_refused),
+    row("a_cluster_that_speaks_only_v1_is_well_under_axon", everywhere, legacy::v1_is_enough),
     row("managers_take_over_from_each_other_both_ways", everywhere, failover::both_ways),
 ];
 
