@@ -1,5 +1,5 @@
 //! The owner compares the peer's ident with the sessions it keeps, and answers with a [`Decision`]; see
-//! [`crate::judge_ident`] and [`crate::judge_reconnect`].
+//! `judge_ident` and `judge_reconnect`.
 
 use super::{Authenticated, Ident};
 use crate::frame::control::{
