@@ -220,8 +220,12 @@ mod tests {
         let unknown = ask(&bench.path, b"{\"prefix\": \"frob\"}\0").await;
         assert_eq!(unknown, "ERROR: (22) Invalid argument\nunknown command prefix frob\n");
         assert_eq!(ask(&bench.path, b"help\n").await, "ERROR: (22) Invalid argument\ninvalid json\n");
-        let value = ask(&bench.path, b"{\"prefix\": \"config get\", \"var\": \"host\"}\0").await;
-        assert!(value.contains("none has been reached yet"), "{value}");
+        let get = async |name: &str| {
+            ask(&bench.path, format!("{{\"prefix\": \"config get\", \"var\": \"{name}\"}}\0").as_bytes())
+                .await
+        };
+        assert!(get("host").await.contains("none has been reached yet"));
+        assert_eq!(get("admin_socket_mode").await, "{\n    \"admin_socket_mode\": \"600\"\n}\n");
     }
 
     #[tokio::test]

@@ -18,6 +18,9 @@ use tokio::sync::mpsc;
 /// Descriptions that are asked for at once.
 const FETCHES_MAX: usize = 16;
 
+/// How long the cluster has to describe options.
+const DESCRIBE_SECS_MAX: u64 = 5;
+
 /// How long a command that set an option waits until it counts, and how often it looks.
 const SET_WAIT_MS_MAX: u64 = 2_000;
 const SET_POLL_MS: u64 = 5;
@@ -64,12 +67,13 @@ impl Tell {
         let state = self.state();
         let schema = match self.schema(tell::needs(command, &state.settings)).await {
             Ok(schema) => schema,
-            Err(why) => {
-                return CommandOutput::failed(
-                    why.errno(),
-                    format!("what options there are is not known: {why}"),
-                );
-            }
+            Err(why) => match tell::undescribed(command, &state.settings) {
+                Some(schema) => schema,
+                None => {
+                    let words = format!("nobody can be asked what options there are: {why}");
+                    return CommandOutput::failed(why.errno(), words);
+                }
+            },
         };
         let (perf, ops) = (&self.perf, &self.ops);
         let done = tell::run(&tell::Ask { command, state: &state, schema: &schema, perf, ops, now: now() });
@@ -132,7 +136,7 @@ impl Tell {
                 why: "all options are listed by an OSD, and none is up".to_owned(),
             });
         };
-        let ask = async |prefix| cluster.command(Target::Osd(osd), Command::json(prefix)).await?.json();
+        let ask = async |prefix| cluster.command(Target::Osd(osd), described(prefix)).await?.json();
         let mut help = ask("config help").await?;
         let shown = ask("config show").await?;
         let listed = match help.get_mut("options").map(Value::take) {
@@ -160,13 +164,18 @@ impl Tell {
     }
 }
 
+/// A question whose answer does not take long where there is somebody to ask.
+fn described(prefix: &str) -> Command {
+    Command { deadline: Duration::from_secs(DESCRIBE_SECS_MAX), ..Command::json(prefix) }
+}
+
 /// One option; `None` where there is none of that name.
 async fn option(cluster: &Cluster, name: String) -> Result<Option<(String, OptionDesc)>, CommandError> {
     // Options of modules are no options of the process.
     if name.contains('/') || name.is_empty() {
         return Ok(None);
     }
-    let command = Command::json("config help").arg("key", name.as_str());
+    let command = described("config help").arg("key", name.as_str());
     match cluster.command(Target::Mon, command).await?.json() {
         Ok(json) => Ok(OptionDesc::from_json(json).filter(|(found, _)| *found == name)),
         Err(CommandError::Daemon { errno: 2, .. }) => Ok(None),

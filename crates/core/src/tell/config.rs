@@ -6,7 +6,7 @@
 use super::{Action, Answer, Ask, EINVAL, ENOENT, Needs, Row, row};
 use crate::command::Command;
 use crate::config::expand::expand_option;
-use crate::config::{Level, OptionDesc, OptionValue, Settings, normalized};
+use crate::config::{Level, OptionDesc, OptionValue, Schema, Settings, normalized};
 use crate::health::HealthOptions;
 use crate::mgr_options::MgrOptions;
 use axon_proto::Release;
@@ -55,6 +55,15 @@ pub fn needs(command: &Command, settings: &Settings) -> Needs {
         }
         _ => Needs::Nothing,
     }
+}
+
+/// An option that is set, as it was written: for `config get` while nobody can be asked what the option is.
+#[must_use]
+pub fn undescribed(command: &Command, settings: &Settings) -> Option<Schema> {
+    let name = variable(command);
+    let wanted = command.prefix() == "config get" && settings.raw(&name).is_some();
+    let text = json!({ "name": name, "type": "str" });
+    wanted.then(|| OptionDesc::from_json(text).into_iter().collect())
 }
 
 /// The option that a command names; blanks count as underscores.

@@ -13,7 +13,7 @@ mod counters;
 mod network;
 mod ops;
 
-pub use config::needs;
+pub use config::{needs, undescribed};
 pub use counters::{Counter, OwnPerf};
 pub use ops::{OpTracker, Peer};
 
