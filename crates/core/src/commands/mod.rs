@@ -1,5 +1,5 @@
 //! The manager's own commands (`src/mgr/MgrCommands.h`): one row each, with upstream's descriptor and a pure handler over the
-//! snapshot. Not here yet: 20.2's `osd ok-to-upgrade`. A file per subject holds its rows and handlers; `request.rs` reads arguments.
+//! snapshot. A file per subject holds its rows and handlers; `request.rs` reads arguments.
 
 mod config;
 mod device;
@@ -7,6 +7,7 @@ mod force;
 mod osd_df;
 mod osd_safety;
 mod osd_stats;
+mod osd_upgrade;
 mod pg;
 mod request;
 mod reweight;
@@ -14,6 +15,8 @@ mod scrub;
 mod service;
 
 pub use request::{Ask, Format, json_text};
+
+use request::EINVAL;
 
 use crate::command::{Command, CommandOutput};
 use crate::state::State;
@@ -28,6 +31,7 @@ pub struct Row {
     pub help: &'static str,
     pub module: &'static str,
     pub perm: &'static str,
+    since: Release,
     run: fn(&Ask<'_>) -> Done,
 }
 
@@ -38,7 +42,7 @@ impl Row {
         module: &'static str,
         run: fn(&Ask<'_>) -> Done,
     ) -> Self {
-        Row { cmdstring, help, module, perm: "r", run }
+        Row { cmdstring, help, module, perm: "r", since: Release::Pacific, run }
     }
 
     const fn write(
@@ -47,7 +51,13 @@ impl Row {
         module: &'static str,
         run: fn(&Ask<'_>) -> Done,
     ) -> Self {
-        Row { cmdstring, help, module, perm: "rw", run }
+        Row { cmdstring, help, module, perm: "rw", since: Release::Pacific, run }
+    }
+}
+
+impl Row {
+    const fn since(self, since: Release) -> Self {
+        Row { since, ..self }
     }
 }
 
@@ -75,6 +85,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         osd_stats::ROWS,
         osd_df::ROWS,
         osd_safety::ROWS,
+        osd_upgrade::ROWS,
         reweight::ROWS,
         service::ROWS,
         config::ROWS,
@@ -100,12 +111,15 @@ pub fn prefix_of(cmdstring: &str) -> &str {
 /// Runs a command of this table.
 #[must_use]
 pub fn run(row: &Row, command: &Command, state: &State, now: UTime) -> Done {
+    if row.since > state.release {
+        return CommandOutput::failed(EINVAL, format!("No handler found for '{}'", command.prefix())).into();
+    }
     (row.run)(&Ask { command, state, now })
 }
 
 /// What the manager announces.
 #[must_use]
-pub fn descriptors(_release: Release) -> Vec<MonCommandDesc> {
+pub fn descriptors(release: Release) -> Vec<MonCommandDesc> {
     let row = |row: &Row| MonCommandDesc {
         cmdstring: row.cmdstring.to_owned(),
         helpstring: row.help.to_owned(),
@@ -113,7 +127,7 @@ pub fn descriptors(_release: Release) -> Vec<MonCommandDesc> {
         req_perms: row.perm.to_owned(),
         flags: MonCommandDesc::FLAG_MGR,
     };
-    rows().map(row).collect()
+    rows().filter(|row| row.since <= release).map(row).collect()
 }
 
 /// `get_command_descriptions`: every descriptor as the CLI reads it (`dump_cmddesc_to_json`).

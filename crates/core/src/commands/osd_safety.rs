@@ -185,11 +185,11 @@ fn take_away(ask: &Ask<'_>, actual: &str) -> Done {
 
 /// What would become of the PGs (`offline_pg_report`).
 #[derive(Default)]
-struct Outage {
+pub(super) struct Outage {
     osds: BTreeSet<i32>,
     ok: usize,
     not_ok: usize,
-    unknown: Vec<Pg>,
+    pub(super) unknown: Vec<Pg>,
     no_pool: Vec<Pg>,
     already_inactive: Vec<Pg>,
     become_inactive: Vec<Pg>,
@@ -198,7 +198,7 @@ struct Outage {
 }
 
 impl Outage {
-    fn of(state: &State, osds: &BTreeSet<i32>) -> Self {
+    pub(super) fn of(state: &State, osds: &BTreeSet<i32>) -> Self {
         let mut report = Outage { osds: osds.clone(), ..Default::default() };
         for (pg, stat) in &state.pg_map.pg_stat {
             report.judge(state, *pg, stat);
@@ -242,7 +242,7 @@ impl Outage {
         }
     }
 
-    fn ok_to_stop(&self) -> bool {
+    pub(super) fn ok_to_stop(&self) -> bool {
         self.not_ok == 0 && self.unknown.is_empty()
     }
 
