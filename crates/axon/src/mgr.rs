@@ -37,10 +37,26 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
     match start(&args, &id) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("axon mgr: {why:#}");
+            let why = words(&why);
+            eprintln!("axon mgr: {why}");
+            // Who looks after a service reads its log; before the log is open this goes nowhere.
+            tracing::error!("giving up: {why}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and its causes; a cause that was quoted already is not said again.
+fn words(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }
 
 fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
@@ -56,13 +72,17 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
         settings.set(Level::Default, "keyring", "$mgr_data/keyring");
     }
     settings.set(Level::Override, "daemonize", (!args.foreground).to_string());
+    // Key and monitors before going into the background: the caller sees what is wrong with them. The runtime is gone
+    // with its threads before the fork.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let net = runtime.block_on(axon_net::Config::load(name, &|option| settings.value(option)))?;
+    drop(runtime);
     if !args.foreground {
         nix::unistd::daemon(true, false).context("cannot go into the background")?;
     }
     let log = log::start(&settings, args.debug)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let net = axon_net::Config::load(name, &|option| settings.value(option)).await?;
         become_user(args)?;
         let module_path = settings.value("mgr_module_path").filter(|p| !p.is_empty());
         let public_ip = settings.value("public_addr").and_then(|text| {
@@ -113,4 +133,21 @@ fn become_user(args: &MgrArgs) -> anyhow::Result<()> {
         setuid(uid).with_context(|| format!("cannot become user {user}"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the file is wrong: {source}")]
+        struct Quoting {
+            source: std::num::ParseIntError,
+        }
+        let source = "x".parse::<u8>().unwrap_err();
+        let text = words(&anyhow::Error::new(Quoting { source }).context("cannot start"));
+        assert_eq!(text, "cannot start: the file is wrong: invalid digit found in string");
+    }
 }
