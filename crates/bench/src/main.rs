@@ -1,12 +1,24 @@
-//! Measures HTTP servers: `load` drives one URL and reports requests per second and latencies as JSON; `bare` is the limit
+//! What is measured on real clusters. `faults`: commands while daemons and links fail. HTTP servers: `load` drives one URL and reports requests per second and latencies as JSON; `bare` is the limit
 //! to compare with, a hyper server that does nothing but send a fixed body; `login` and `fetch` prepare them.
-//! `cargo xtask bench rest` puts them together.
+//! `cargo xtask bench …` puts them together.
 
 mod bare;
+mod faults;
 mod load;
 mod login;
 
 use clap::{Parser, Subcommand};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Bytes that are allocated now.
+fn allocated() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated)
+}
 
 #[derive(Parser)]
 struct Args {
@@ -24,6 +36,8 @@ enum Command {
         #[arg(long)]
         body: std::path::PathBuf,
     },
+    /// Commands through every kind of fault on a running cluster; prints one JSON object.
+    Faults(faults::Options),
     /// Drive one URL over kept-alive connections; prints one JSON object.
     Load(load::Options),
     /// Log in and print the token.
@@ -54,6 +68,7 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match args.command {
         Command::Bare { port, body } => runtime.block_on(bare::serve(port, std::fs::read(body)?.into())),
+        Command::Faults(options) => runtime.block_on(faults::run(options)),
         Command::Load(options) => {
             println!("{}", runtime.block_on(load::run(options))?);
             Ok(())

@@ -8,6 +8,7 @@ mod mds;
 use crate::Result;
 use crate::auth::AuthContext;
 use crate::config::Config;
+use crate::counts::{Counts, Gauge};
 use crate::daemon::{Daemons, Maps, OsdDirectory};
 use crate::dialer::Dialer;
 use crate::event::Event;
@@ -16,6 +17,7 @@ use crate::mon::{MonError, OpenSession, SessionState};
 use axon_cephx::Principal;
 use axon_core::Commands;
 use axon_proto::{AddrType, EntityAddr, EntityAddrVec, Fsid, Message, MonMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -42,6 +44,7 @@ pub(crate) struct Inner {
     pub daemons: Daemons,
     pub manager: OnceLock<Commands>,
     pub stop: CancellationToken,
+    pub commands: Arc<Gauge>,
     _stop_when_dropped: DropGuard,
 }
 
@@ -69,6 +72,7 @@ pub fn connect(config: Config) -> Result<(Client, EventReceiver)> {
         requests: requests_tx,
         state: state_rx,
         maps,
+        commands: Arc::default(),
         _stop_when_dropped: stop.clone().drop_guard(),
         stop,
     };
@@ -116,6 +120,17 @@ impl Client {
     #[must_use]
     pub fn fsid(&self) -> Option<Fsid> {
         self.monmap().map(|m| m.fsid).or(self.0.dialer.config.fsid)
+    }
+
+    /// What the client holds now.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts {
+            commands: self.0.commands.count(),
+            daemon_sessions: self.0.daemons.alive.count(),
+            connections: self.0.dialer.connections.count(),
+            resent: self.0.dialer.resent.load(Ordering::Relaxed),
+        }
     }
 
     /// The configuration that the client was started with.

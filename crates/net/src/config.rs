@@ -7,6 +7,7 @@ mod keys;
 mod monitors;
 
 use crate::auth::{AuthPolicy, parse_methods, parse_modes};
+use crate::connection::Detour;
 use crate::listener::PORTS_DEFAULT;
 use crate::mon::hunt::{Candidate, HuntOptions};
 use axon_cephx::CryptoKey;
@@ -58,6 +59,10 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// How long a session to a daemon is kept without a command.
     pub daemon_idle: Duration,
+    /// How long a daemon that owes an answer may be silent, also to keepalives, before its connection is given up.
+    pub daemon_silence_max: Duration,
+    /// Where to connect to instead of the addresses in the maps.
+    pub detour: Option<Detour>,
 }
 
 /// What is wrong with the configuration. Each case names the file or option to check.
@@ -146,6 +151,8 @@ impl Config {
             service_ticket_ttl: secs(options, "auth_service_ticket_ttl", Duration::from_secs(3600))?,
             connect_timeout: secs(options, "ms_connection_ready_timeout", Duration::from_secs(10))?,
             daemon_idle: Duration::from_secs(60),
+            daemon_silence_max: Duration::from_secs(10),
+            detour: None,
         })
     }
 }

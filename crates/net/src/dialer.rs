@@ -4,10 +4,12 @@
 use crate::auth::{AuthContext, InSession, LoginSlot, MonClientAuth, ServiceClientAuth, log_in};
 use crate::config::Config;
 use crate::connection::{Bounds, Connected, Dial, GlobalSeq, connect, nonce};
+use crate::counts::Gauge;
 use crate::{Error, Result};
 use axon_msgr::{Limits, Local, Policy};
 use axon_proto::{AddrType, EntityAddr, EntityAddrVec, EntityType, features};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -18,13 +20,23 @@ pub struct Dialer {
     pub(crate) auth: Arc<AuthContext>,
     local: Local,
     global_seq: Arc<GlobalSeq>,
+    pub(crate) connections: Arc<Gauge>,
+    /// Commands that were sent again.
+    pub(crate) resent: AtomicU64,
 }
 
 impl Dialer {
     pub(crate) fn new(config: Arc<Config>, auth: Arc<AuthContext>) -> Result<Self> {
         let local =
             Local { kind: config.name.kind, num: None, addrs: EntityAddrVec::default(), nonce: nonce()? };
-        Ok(Dialer { config, auth, local, global_seq: Arc::default() })
+        Ok(Dialer {
+            config,
+            auth,
+            local,
+            global_seq: Arc::default(),
+            connections: Arc::default(),
+            resent: AtomicU64::default(),
+        })
     }
 
     /// The nonce in our addresses.
@@ -87,6 +99,8 @@ impl Dialer {
             bounds: Bounds::default(),
             deadline,
             global_seq: self.global_seq.clone(),
+            connections: self.connections.clone(),
+            detour: self.config.detour.clone(),
         })
     }
 }

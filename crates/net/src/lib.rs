@@ -5,6 +5,7 @@ pub mod auth;
 mod client;
 pub mod config;
 pub mod connection;
+mod counts;
 pub mod daemon;
 mod dialer;
 mod error;
@@ -15,5 +16,6 @@ pub mod mon;
 
 pub use client::{Client, EventReceiver, connect};
 pub use config::{Config, ConfigError};
+pub use counts::Counts;
 pub use error::{Error, Result};
 pub use event::Event;

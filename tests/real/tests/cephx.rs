@@ -139,6 +139,8 @@ impl<'a> Site<'a> {
             bounds: Bounds::default(),
             deadline: Duration::from_secs(10),
             global_seq: self.global_seq.clone(),
+            connections: Default::default(),
+            detour: None,
         };
         Ok(connect(dial, Box::new(auth)).await?)
     }

@@ -121,6 +121,8 @@ async fn dial(
         bounds: Bounds::default(),
         deadline: Duration::from_secs(10),
         global_seq: Arc::default(),
+        connections: Default::default(),
+        detour: None,
     };
     Ok(connect(dial, Box::new(auth)).await?)
 }

@@ -215,6 +215,8 @@ async fn login(cluster: &Cluster, context: &Arc<AuthContext>, policy: &Arc<AuthP
         bounds: Bounds::default(),
         deadline: Duration::from_secs(10),
         global_seq: Arc::new(GlobalSeq::default()),
+        connections: Default::default(),
+        detour: None,
     };
     let session = connect(dial, Box::new(auth)).await?;
     context.adopt(slot.take().context("the login left no credentials")?);

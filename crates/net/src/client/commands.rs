@@ -44,7 +44,7 @@ impl Client {
     /// A command for the monitors' leader.
     async fn mon_command(&self, command: Command) -> Result<CommandOutput> {
         let repeatable = repeat::may_run_twice(&command.args);
-        let (request, waiter, answer) = waiting(command, repeatable);
+        let (request, waiter, answer) = self.waiting(command, repeatable);
         self.request(Request::Command { request, waiter }).await;
         answer.await.unwrap_or_else(|_| Err(closed(&Target::Mon)))
     }
@@ -52,7 +52,7 @@ impl Client {
     /// A command for one daemon.
     pub(super) async fn tell(&self, daemon: &Daemon, command: Command) -> Result<CommandOutput> {
         let repeatable = daemon::may_run_twice(command.prefix());
-        let (request, waiter, answer) = waiting(command, repeatable);
+        let (request, waiter, answer) = self.waiting(command, repeatable);
         let until = Instant::from_std(request.deadline);
         let secs = waiter.secs;
         let send = self.0.daemons.send(daemon, (request, waiter));
@@ -124,21 +124,22 @@ impl Client {
         let _ = timeout(MAP_PATIENCE, newer).await;
         missing(&self.0.maps.borrow())
     }
-}
 
-fn waiting(
-    command: Command,
-    repeatable: bool,
-) -> (CommandRequest, Waiter, oneshot::Receiver<Result<CommandOutput>>) {
-    let (answer, answered) = oneshot::channel();
-    let waiter = Waiter { answer, secs: command.deadline.as_secs() };
-    let request = CommandRequest {
-        json: command.to_json(),
-        repeatable,
-        input: command.input,
-        deadline: (Instant::now() + command.deadline).into_std(),
-    };
-    (request, waiter, answered)
+    fn waiting(
+        &self,
+        command: Command,
+        repeatable: bool,
+    ) -> (CommandRequest, Waiter, oneshot::Receiver<Result<CommandOutput>>) {
+        let (answer, answered) = oneshot::channel();
+        let waiter = Waiter { answer, secs: command.deadline.as_secs(), _held: self.0.commands.hold() };
+        let request = CommandRequest {
+            json: command.to_json(),
+            repeatable,
+            input: command.input,
+            deadline: (Instant::now() + command.deadline).into_std(),
+        };
+        (request, waiter, answered)
+    }
 }
 
 pub(super) fn unreachable(target: &Target, errno: i32, why: &str) -> CommandError {

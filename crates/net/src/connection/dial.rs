@@ -3,11 +3,13 @@
 use super::{
     Bounds, Command, Connected, ConnectionEvent, ConnectionHandle, Driver, Ended, GlobalSeq, Link, cookie,
 };
+use crate::counts::{Gauge, Held};
 use crate::{Error, Result};
 use axon_msgr::auth::{AuthError, ClientAuth, con_mode};
 use axon_msgr::{Compression, Connection, Connector, Event, Limits, Local, Peer, Policy};
 use axon_proto::{EntityAddr, EntityType};
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -29,11 +31,33 @@ pub struct Dial {
     /// For TCP connect and the whole handshake together.
     pub deadline: Duration,
     pub global_seq: Arc<GlobalSeq>,
+    /// How many connections there are.
+    pub connections: Arc<Gauge>,
+    pub detour: Option<Detour>,
+}
+
+/// Where to connect to instead of an address that the maps give: a proxy, a forwarded port. Peers still learn the address
+/// itself.
+#[derive(Clone)]
+pub struct Detour(Arc<dyn Fn(SocketAddr) -> SocketAddr + Send + Sync>);
+
+impl Detour {
+    #[must_use]
+    pub fn new(to: impl Fn(SocketAddr) -> SocketAddr + Send + Sync + 'static) -> Self {
+        Detour(Arc::new(to))
+    }
+}
+
+impl std::fmt::Debug for Detour {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Detour")
+    }
 }
 
 impl Dial {
     async fn socket(&self) -> Result<TcpStream> {
         let sock = self.target.sock.ok_or(Error::NoSocketAddress { peer: self.target })?;
+        let sock = self.detour.as_ref().map_or(sock, |Detour(to)| to(sock));
         TcpStream::connect(sock).await.map_err(|e| Error::io(self.target, "connecting", e))
     }
 
@@ -104,7 +128,15 @@ fn begin(dial: Dial, link: Link, peer: Peer) -> (Connected, Task) {
     let (events, events_rx) = mpsc::channel(dial.bounds.events_max);
     let close = CancellationToken::new();
     let handle = ConnectionHandle::new(commands_tx, close.clone(), dial.target);
-    let task = Task { dial, link, commands, close, events, pending: VecDeque::new() };
+    let task = Task {
+        _held: dial.connections.hold(),
+        dial,
+        link,
+        commands,
+        close,
+        events,
+        pending: VecDeque::new(),
+    };
     (Connected { handle, events: events_rx, peer }, task)
 }
 
@@ -113,6 +145,7 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(200);
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
 
 struct Task {
+    _held: Held,
     dial: Dial,
     link: Link,
     commands: mpsc::Receiver<Command>,

@@ -70,6 +70,27 @@ impl ConnectionHandle {
         }
     }
 
+    /// Waits until the queue has room, or the connection has ended.
+    pub async fn room(&self) {
+        tokio::select! {
+            () = self.close.cancelled() => {}
+            // Only its end is an error.
+            permit = self.commands.reserve() => drop(permit),
+        }
+    }
+
+    /// Whether a message can be queued now.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.commands.capacity() > 0
+    }
+
+    /// As [`Self::keepalive`], unless the queue is full.
+    pub fn try_keepalive(&self) {
+        // A full queue, or an end, shows by itself.
+        let _ = self.commands.try_send(Command::Keepalive);
+    }
+
     /// Asks the peer for a sign of life; the answer is a [`ConnectionEvent::KeepaliveAck`] with the time of sending.
     pub async fn keepalive(&self) -> Result<()> {
         self.command(Command::Keepalive).await

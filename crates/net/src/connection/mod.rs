@@ -10,7 +10,7 @@ mod dial;
 mod drive;
 mod handle;
 
-pub use dial::{AuthSource, Dial, connect, connect_lossless};
+pub use dial::{AuthSource, Detour, Dial, connect, connect_lossless};
 pub use handle::{Connected, ConnectionEvent, ConnectionHandle, Outgoing};
 
 pub(crate) use drive::{Driver, Ended, Link};

@@ -7,12 +7,15 @@
 mod mds;
 mod repeat;
 mod session;
+#[cfg(test)]
+mod tests;
 mod whereabouts;
 
 pub use mds::{MdsTargetError, resolve_mds};
 pub(crate) use repeat::may_run_twice;
 pub use whereabouts::{Maps, OsdDirectory, OsdWhere, PgWhere};
 
+use crate::counts::Gauge;
 use crate::dialer::Dialer;
 use crate::mon::commands::Request as CommandRequest;
 use crate::mon::session::Waiter;
@@ -58,11 +61,12 @@ pub(crate) struct Daemons {
     dialer: Arc<Dialer>,
     maps: watch::Receiver<Maps>,
     sessions: Mutex<HashMap<Daemon, mpsc::Sender<DaemonRequest>>>,
+    pub alive: Arc<Gauge>,
 }
 
 impl Daemons {
     pub fn new(dialer: Arc<Dialer>, maps: watch::Receiver<Maps>) -> Self {
-        Daemons { dialer, maps, sessions: Mutex::default() }
+        Daemons { dialer, maps, sessions: Mutex::default(), alive: Arc::default() }
     }
 
     /// Hands a command to the daemon's session, which is started if there is none.
@@ -84,7 +88,11 @@ impl Daemons {
             let (requests_tx, requests) = mpsc::channel(QUEUE_MAX);
             let session =
                 DaemonSession::new(daemon.clone(), self.dialer.clone(), self.maps.clone(), requests);
-            tokio::spawn(session.run());
+            let held = self.alive.hold();
+            tokio::spawn(async move {
+                session.run().await;
+                drop(held);
+            });
             requests_tx
         };
         sessions.entry(daemon.clone()).or_insert_with(start).clone()

@@ -1,7 +1,8 @@
 //! The task of one daemon's session: connects when there is a command, follows the maps, resends, closes when idle.
 //!
-//! Invariants: one connection at a time; a command is sent once per connection; when the map moves the daemon the
-//! connection is given up; a daemon that is gone fails what waits at once.
+//! Invariants: one connection at a time; a command is sent once per connection; when the map moves the daemon, or it owes an
+//! answer and is silent also to keepalives, the connection is given up; a daemon that is gone fails what waits at once; the task
+//! never waits for a connection that takes nothing, so deadlines pass in time.
 
 use super::whereabouts::{Located, Maps};
 use super::{Daemon, DaemonRequest};
@@ -17,6 +18,7 @@ use axon_proto::msgs::mgr_command::MMgrCommand;
 use axon_proto::msgs::mgr_command_reply::MMgrCommandReply;
 use axon_proto::{EntityAddrVec, EntityType, Message, Payload, RawMessage};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -35,6 +37,19 @@ struct Link {
     handle: ConnectionHandle,
     events: mpsc::Receiver<ConnectionEvent>,
     addrs: EntityAddrVec,
+    since: Instant,
+    /// When the daemon last said something, or had nothing to say.
+    heard: Instant,
+    pinged: Instant,
+    /// It has answered a command.
+    answered: bool,
+}
+
+impl Link {
+    /// Whether a new one may follow at once when it ends: one that was of no use is no reason to hurry.
+    fn was_useful(&self) -> bool {
+        self.answered || self.since.elapsed() > BACKOFF
+    }
 }
 
 pub(super) struct DaemonSession {
@@ -44,11 +59,11 @@ pub(super) struct DaemonSession {
     requests: mpsc::Receiver<DaemonRequest>,
     commands: CommandTable<Waiter>,
     link: Option<Link>,
-    /// Counts connections.
-    links: u64,
     connecting: Option<(EntityAddrVec, AbortOnDropHandle<Result<Connected>>)>,
     failures: u32,
     failure: Option<Error>,
+    /// Where it was when the last attempt failed.
+    failed_at: Option<EntityAddrVec>,
     retry_at: Instant,
     idle_since: Instant,
 }
@@ -58,6 +73,7 @@ enum Wake {
     Maps(bool),
     Connected(Result<Connected>),
     Event(Option<ConnectionEvent>),
+    Room,
     Deadline,
     Sweep,
 }
@@ -77,10 +93,10 @@ impl DaemonSession {
             requests,
             commands: CommandTable::default(),
             link: None,
-            links: 0,
             connecting: None,
             failures: 0,
             failure: None,
+            failed_at: None,
             retry_at: now,
             idle_since: now,
         }
@@ -89,19 +105,20 @@ impl DaemonSession {
     pub async fn run(mut self) {
         let mut open = true;
         while open || !self.commands.is_empty() {
-            self.settle().await;
+            self.settle();
             match self.wake(open).await {
                 Wake::Request(Some((request, waiter))) => drop(self.commands.insert(request, waiter)),
                 Wake::Request(None) => open = false,
                 // The client is gone, and with it everybody who waits.
                 Wake::Maps(false) => return self.fail_all(ESHUTDOWN, "the client is shut down"),
-                Wake::Maps(true) => {}
+                Wake::Maps(true) | Wake::Room => {}
                 Wake::Connected(result) => self.handle_connected(result),
                 Wake::Event(Some(event)) => self.handle_event(event),
                 Wake::Event(None) => self.unlink("the connection is gone"),
                 Wake::Deadline => self.expire(),
                 Wake::Sweep => {
                     self.commands.retain(|waiter| !waiter.answer.is_closed());
+                    self.listen_for_life();
                     if self.commands.is_empty() && self.idle_since.elapsed() > self.dialer.config.daemon_idle
                     {
                         self.requests.close();
@@ -117,22 +134,26 @@ impl DaemonSession {
 
     async fn wake(&mut self, open: bool) -> Wake {
         let deadline = self.commands.next_deadline().map(Instant::from_std);
-        let sweep = match self.retry_at > Instant::now() {
+        let now = Instant::now();
+        let sweep = match self.retry_at > now {
             true => self.retry_at,
-            false => Instant::now() + SWEEP,
+            false => now + SWEEP,
         };
+        let full = self.link.as_ref().filter(|_| self.commands.has_unsent() && now >= self.retry_at);
+        let full = full.map(|link| link.handle.clone());
         tokio::select! {
             request = self.requests.recv(), if open && self.commands.len() < IN_FLIGHT_MAX => Wake::Request(request),
             changed = self.maps.changed() => Wake::Maps(changed.is_ok()),
             done = connected(&mut self.connecting) => Wake::Connected(done),
             event = next_event(&mut self.link) => Wake::Event(event),
+            () = room(full) => Wake::Room,
             () = sleep_until(deadline.unwrap_or(sweep)), if deadline.is_some_and(|d| d <= sweep) => Wake::Deadline,
             () = sleep_until(sweep) => Wake::Sweep,
         }
     }
 
     /// Brings connection and commands in line with the maps.
-    async fn settle(&mut self) {
+    fn settle(&mut self) {
         let (located, fsid) = {
             let maps = self.maps.borrow_and_update();
             (maps.locate(&self.daemon), maps.fsid())
@@ -148,16 +169,25 @@ impl DaemonSession {
         if self.connecting.as_ref().is_some_and(|(to, _)| *to != addrs) {
             self.connecting = None;
         }
+        if self.failed_at.as_ref().is_some_and(|old| *old != addrs) {
+            (self.failed_at, self.failures, self.retry_at) = (None, 0, Instant::now());
+        }
         let idle = self.link.is_none() && self.connecting.is_none();
         if idle && !self.commands.is_empty() && Instant::now() >= self.retry_at {
             self.connect(addrs);
         }
-        let (Some(link), Some(fsid)) = (&self.link, fsid) else { return };
-        if Instant::now() < self.retry_at {
+        let (Some(link), Some(fsid)) = (&mut self.link, fsid) else { return };
+        let now = Instant::now();
+        if now < self.retry_at {
             return;
         }
-        self.commands.retain(|waiter| !waiter.answer.is_closed());
-        for (tid, request) in self.commands.take_unsent(self.links) {
+        if !self.commands.is_awaiting() {
+            link.heard = now;
+        }
+        while link.handle.has_room() {
+            let next = self.commands.next_unsent(|waiter| !waiter.answer.is_closed());
+            let Some((tid, request, again)) = next else { return };
+            self.dialer.resent.fetch_add(u64::from(again), Ordering::Relaxed);
             debug!(tid, daemon = %self.daemon, "command sent");
             let cmd = vec![request.json];
             let message = match self.daemon {
@@ -165,7 +195,8 @@ impl DaemonSession {
                 Daemon::Mgr => Message::from(MMgrCommand { tid, fsid, cmd, data: request.input }),
                 _ => Message::from(MCommand { tid, fsid, cmd, data: request.input }),
             };
-            let _ = link.handle.send(message).await;
+            // There is room; an end comes as an event.
+            let _ = link.handle.try_send(message);
         }
     }
 
@@ -189,11 +220,10 @@ impl DaemonSession {
         match result {
             Ok(Connected { handle, events, peer }) => {
                 debug!(daemon = %self.daemon, con_mode = peer.con_mode, "connected");
-                self.links += 1;
-                self.failures = 0;
-                self.failure = None;
-                self.retry_at = Instant::now();
-                self.link = Some(Link { handle, events, addrs });
+                let now = Instant::now();
+                (self.failures, self.failure, self.failed_at, self.retry_at) = (0, None, None, now);
+                let (since, heard, pinged) = (now, now, now);
+                self.link = Some(Link { handle, events, addrs, since, heard, pinged, answered: false });
             }
             Err(e) => {
                 warn!(daemon = %self.daemon, "cannot connect: {e}");
@@ -202,6 +232,7 @@ impl DaemonSession {
                 self.retry_at = Instant::now() + backoff.min(BACKOFF_MAX);
                 let why = e.to_string();
                 self.failure = Some(e);
+                self.failed_at = Some(addrs);
                 // As upstream, a monitor asked by name is tried a few times only; an OSD until the deadline or the map says.
                 let directed = matches!(self.daemon, Daemon::Mon(_));
                 if directed && self.failures > self.dialer.config.directed_command_retry {
@@ -212,6 +243,9 @@ impl DaemonSession {
     }
 
     fn handle_event(&mut self, event: ConnectionEvent) {
+        if let Some(link) = &mut self.link {
+            link.heard = Instant::now();
+        }
         match event {
             ConnectionEvent::Message(raw) => self.handle_message(raw),
             ConnectionEvent::KeepaliveAck(_) => {}
@@ -245,7 +279,25 @@ impl DaemonSession {
         }
     }
 
+    /// A daemon's messenger answers keepalives whatever the daemon is busy with, so one that is silent is gone, or the link is.
+    fn listen_for_life(&mut self) {
+        let silence_max = self.dialer.config.daemon_silence_max;
+        let Some(link) = &mut self.link else { return };
+        let now = Instant::now();
+        if !self.commands.is_awaiting() {
+            link.heard = now;
+        } else if now > link.heard + silence_max {
+            self.unlink("no sign of life");
+        } else if now > link.pinged + silence_max / 5 {
+            link.pinged = now;
+            link.handle.try_keepalive();
+        }
+    }
+
     fn answer(&mut self, tid: u64, output: CommandOutput) {
+        if let Some(link) = &mut self.link {
+            link.answered = true;
+        }
         if let Some(waiter) = self.commands.answer(tid) {
             let _ = waiter.answer.send(Ok(output));
         }
@@ -253,11 +305,10 @@ impl DaemonSession {
 
     fn unlink(&mut self, why: &str) {
         self.connecting = None;
-        if self.link.take().is_none() {
-            return;
-        }
+        let Some(link) = self.link.take() else { return };
         debug!(daemon = %self.daemon, "session ended: {why}");
-        self.retry_at = Instant::now() + BACKOFF;
+        let pause = if link.was_useful() { Duration::ZERO } else { BACKOFF };
+        self.retry_at = Instant::now() + pause;
         for waiter in self.commands.session_ended() {
             let _ = waiter.answer.send(Err(CommandError::Lost { target: self.daemon.to_string() }));
         }
@@ -294,6 +345,13 @@ async fn connected(
             Ok(result) => result,
             Err(_) => Err(Error::Closed { peer: addrs.legacy_or_front() }),
         },
+        None => std::future::pending().await,
+    }
+}
+
+async fn room(full: Option<ConnectionHandle>) {
+    match full {
+        Some(handle) => handle.room().await,
         None => std::future::pending().await,
     }
 }

@@ -76,6 +76,8 @@ fn dial(target: EntityAddr, policy: Policy) -> Dial {
         bounds: Bounds::default(),
         deadline: Duration::from_secs(5),
         global_seq: Arc::default(),
+        connections: Arc::default(),
+        detour: None,
     }
 }
 

@@ -9,7 +9,7 @@
 //! Not here: which command may run twice (`repeat`).
 
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// What to send.
@@ -34,8 +34,8 @@ pub enum Ended {
 #[derive(Debug)]
 struct Waiting<W> {
     request: Request,
-    /// The session that it was sent on last.
-    sent_on: Option<u64>,
+    /// It may have reached a daemon.
+    sent: bool,
     waiter: W,
 }
 
@@ -44,11 +44,19 @@ struct Waiting<W> {
 pub struct CommandTable<W> {
     last_tid: u64,
     waiting: BTreeMap<u64, Waiting<W>>,
+    /// Those that the session in use has not been sent.
+    unsent: BTreeSet<u64>,
+    deadlines: BTreeSet<(Instant, u64)>,
 }
 
 impl<W> Default for CommandTable<W> {
     fn default() -> Self {
-        CommandTable { last_tid: 0, waiting: BTreeMap::new() }
+        CommandTable {
+            last_tid: 0,
+            waiting: BTreeMap::new(),
+            unsent: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+        }
     }
 }
 
@@ -64,56 +72,81 @@ impl<W> CommandTable<W> {
         self.waiting.is_empty()
     }
 
+    /// Whether the session in use has something to be sent.
+    #[must_use]
+    pub fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// Whether an answer is awaited on the session in use.
+    #[must_use]
+    pub fn is_awaiting(&self) -> bool {
+        self.unsent.len() < self.waiting.len()
+    }
+
     /// A new command; it gets the next transaction id.
     pub fn insert(&mut self, request: Request, waiter: W) -> u64 {
         self.last_tid += 1;
-        self.waiting.insert(self.last_tid, Waiting { request, sent_on: None, waiter });
-        self.last_tid
+        let tid = self.last_tid;
+        self.unsent.insert(tid);
+        self.deadlines.insert((request.deadline, tid));
+        self.waiting.insert(tid, Waiting { request, sent: false, waiter });
+        tid
     }
 
-    /// What `session` has not been sent yet, oldest first; from here on it counts as sent on it.
-    pub fn take_unsent(&mut self, session: u64) -> Vec<(u64, Request)> {
-        let unsent = self.waiting.iter_mut().filter(|(_, w)| w.sent_on != Some(session));
-        unsent
-            .map(|(tid, w)| {
-                w.sent_on = Some(session);
-                (*tid, w.request.clone())
-            })
-            .collect()
+    /// The oldest that the session in use has not been sent and that is still `wanted`, and whether an earlier session has been;
+    /// from here on it counts as sent.
+    pub fn next_unsent(&mut self, wanted: impl Fn(&W) -> bool) -> Option<(u64, Request, bool)> {
+        while let Some(tid) = self.unsent.pop_first() {
+            let Some(w) = self.waiting.get_mut(&tid) else { continue };
+            if wanted(&w.waiter) {
+                let again = std::mem::replace(&mut w.sent, true);
+                return Some((tid, w.request.clone(), again));
+            }
+            self.remove(tid);
+        }
+        None
     }
 
     /// The daemon asks to send `tid` again (`EAGAIN`): it did not run.
     pub fn unsend(&mut self, tid: u64) {
         if let Some(w) = self.waiting.get_mut(&tid) {
-            w.sent_on = None;
+            w.sent = false;
+            self.unsent.insert(tid);
         }
     }
 
     /// The answer to `tid` came: who waits for it. `None` when nobody does any more.
     pub fn answer(&mut self, tid: u64) -> Option<W> {
-        self.waiting.remove(&tid).map(|w| w.waiter)
+        self.remove(tid).map(|w| w.waiter)
     }
 
-    /// The session ended: those that were sent and may not run twice leave the table.
+    /// The session ended: those that were sent and may not run twice leave the table; the others are for the next session.
     pub fn session_ended(&mut self) -> Vec<W> {
-        self.take_if(|w| w.sent_on.is_some() && !w.request.repeatable).into_iter().map(|(w, _)| w).collect()
+        let lost = self.take_if(|w| w.sent && !w.request.repeatable).into_iter().map(|(w, _)| w).collect();
+        self.unsent.extend(self.waiting.keys().copied());
+        lost
     }
 
     /// Those whose deadline passed leave the table.
     pub fn expire(&mut self, now: Instant) -> Vec<(W, Ended)> {
-        let late = self.take_if(|w| w.request.deadline <= now);
-        late.into_iter().map(|(w, sent)| (w, Ended::Deadline { sent })).collect()
+        let mut late = Vec::new();
+        while let Some((deadline, tid)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+            self.deadlines.remove(&(deadline, tid));
+            late.extend(self.remove(tid).map(|w| (w.waiter, Ended::Deadline { sent: w.sent })));
+        }
+        late
     }
 
     /// When the next deadline passes.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.values().map(|w| w.request.deadline).min()
+        self.deadlines.first().map(|(at, _)| *at)
     }
 
     /// Those that nobody waits for any more leave the table.
     pub fn retain(&mut self, mut wanted: impl FnMut(&W) -> bool) {
-        self.waiting.retain(|_, w| wanted(&w.waiter));
+        self.take_if(|w| !wanted(&w.waiter));
     }
 
     /// All of them leave the table, with whether each was sent.
@@ -123,8 +156,15 @@ impl<W> CommandTable<W> {
 
     fn take_if(&mut self, mut test: impl FnMut(&Waiting<W>) -> bool) -> Vec<(W, bool)> {
         let tids: Vec<u64> = self.waiting.iter().filter(|(_, w)| test(w)).map(|(tid, _)| *tid).collect();
-        let taken = tids.iter().filter_map(|tid| self.waiting.remove(tid));
-        taken.map(|w| (w.waiter, w.sent_on.is_some())).collect()
+        let taken = tids.into_iter().filter_map(|tid| self.remove(tid));
+        taken.map(|w| (w.waiter, w.sent)).collect()
+    }
+
+    fn remove(&mut self, tid: u64) -> Option<Waiting<W>> {
+        let w = self.waiting.remove(&tid)?;
+        self.unsent.remove(&tid);
+        self.deadlines.remove(&(w.request.deadline, tid));
+        Some(w)
     }
 }
 
@@ -142,8 +182,9 @@ mod tests {
         }
     }
 
-    fn tids(unsent: &[(u64, Request)]) -> Vec<u64> {
-        unsent.iter().map(|(tid, _)| *tid).collect()
+    /// Sends what the session has not been sent.
+    fn tids(table: &mut CommandTable<char>) -> Vec<u64> {
+        std::iter::from_fn(|| table.next_unsent(|_| true)).map(|(tid, ..)| tid).collect()
     }
 
     #[test]
@@ -151,12 +192,12 @@ mod tests {
         let now = Instant::now();
         let mut table = CommandTable::default();
         let a = table.insert(request(now, true, 9), 'a');
-        assert_eq!(tids(&table.take_unsent(1)), [a]);
+        assert_eq!(tids(&mut table), [a]);
         let b = table.insert(request(now, true, 9), 'b');
-        assert_eq!(tids(&table.take_unsent(1)), [b], "only the new one");
+        assert_eq!(tids(&mut table), [b], "only the new one");
         assert_eq!(table.answer(a), Some('a'));
-        assert!(table.session_ended().is_empty());
-        assert_eq!(tids(&table.take_unsent(2)), [b]);
+        assert!(table.is_awaiting() && table.session_ended().is_empty() && !table.is_awaiting());
+        assert_eq!(tids(&mut table), [b]);
         assert_eq!(table.answer(a), None, "a late second answer finds nobody");
     }
 
@@ -165,10 +206,10 @@ mod tests {
         let now = Instant::now();
         let mut table = CommandTable::default();
         table.insert(request(now, false, 9), 'a');
-        table.take_unsent(1);
+        tids(&mut table);
         let b = table.insert(request(now, false, 9), 'b');
         assert_eq!(table.session_ended(), ['a']);
-        assert_eq!(tids(&table.take_unsent(2)), [b]);
+        assert_eq!(tids(&mut table), [b]);
     }
 
     #[test]
@@ -176,7 +217,7 @@ mod tests {
         let now = Instant::now();
         let mut table = CommandTable::default();
         table.insert(request(now, true, 1), 'a');
-        table.take_unsent(1);
+        tids(&mut table);
         table.insert(request(now, true, 2), 'b');
         table.insert(request(now, true, 3), 'c');
         assert_eq!(table.next_deadline(), Some(now + Duration::from_secs(1)));
@@ -191,7 +232,10 @@ mod tests {
         let mut table = CommandTable::default();
         let a = table.insert(request(now, true, 1), 'a');
         table.retain(|w| *w != 'a');
-        assert!(table.is_empty());
+        assert!(table.is_empty() && !table.has_unsent() && table.next_deadline().is_none());
         assert_eq!(table.answer(a), None);
+        table.insert(request(now, true, 1), 'b');
+        assert_eq!(table.next_unsent(|_| false), None, "it is not sent either");
+        assert!(table.is_empty() && table.deadlines.is_empty() && table.unsent.is_empty());
     }
 }

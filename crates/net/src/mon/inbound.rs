@@ -17,9 +17,9 @@ use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 impl Session {
-    pub(super) async fn handle_connection(&mut self, event: ConnectionEvent) {
+    pub(super) fn handle_connection(&mut self, event: ConnectionEvent) {
         match event {
-            ConnectionEvent::Message(raw) => self.handle_raw(raw).await,
+            ConnectionEvent::Message(raw) => self.handle_raw(raw),
             ConnectionEvent::KeepaliveAck(sent) => {
                 if let Some(active) = &mut self.active {
                     active.heard = active.heard.max(instant_of(sent));
@@ -33,16 +33,16 @@ impl Session {
         }
     }
 
-    async fn handle_raw(&mut self, raw: RawMessage) {
+    fn handle_raw(&mut self, raw: RawMessage) {
         let kind = raw.header.kind;
         match Message::decode(raw) {
-            Ok(message) => self.handle_message(message).await,
+            Ok(message) => self.handle_message(message),
             // Not a reason to end the session: the next monitor would send the same.
             Err(e) => error!(kind, "a monitor's message cannot be read and is left out: {e}"),
         }
     }
 
-    async fn handle_message(&mut self, message: Message) {
+    fn handle_message(&mut self, message: Message) {
         match message {
             Message::MMonCommandAck(ack) => {
                 let output = CommandOutput { retval: ack.r, outs: ack.rs, outbl: ack.data };
@@ -56,15 +56,15 @@ impl Session {
                     let _ = waiter.send(Ok((reply.version, reply.oldest_version)));
                 }
             }
-            Message::MAuthReply(reply) => self.handle_auth_reply(&reply).await,
+            Message::MAuthReply(reply) => self.handle_auth_reply(&reply),
             Message::MMonMap(map) => {
-                self.handle_monmap(Arc::new(map.monmap.clone())).await;
+                self.handle_monmap(Arc::new(map.monmap.clone()));
                 self.outbox.push_back(Event::Message(Message::MMonMap(map)));
             }
             Message::MMonSubscribeAck(_) | Message::MPing(_) => {}
             other => {
                 if matches!(other, Message::MConfig(_)) {
-                    self.prove().await;
+                    self.prove();
                 }
                 self.move_subscription(&other);
                 self.outbox.push_back(Event::Message(other));
@@ -93,16 +93,16 @@ impl Session {
         }
     }
 
-    async fn handle_auth_reply(&mut self, reply: &MAuthReply) {
+    fn handle_auth_reply(&mut self, reply: &MAuthReply) {
         match self.dialer.auth.handle_reply(reply.result, &reply.result_bl) {
             Ok(Renewed::RotatingKeys) => debug!("rotating keys renewed"),
             // A ticket that was fetched with a renewed auth ticket: the others may be due with it.
-            Ok(Renewed::Tickets) => self.renew_tickets().await,
+            Ok(Renewed::Tickets) => self.renew_tickets(),
             Err(e) => warn!("{e}"),
         }
     }
 
-    async fn handle_monmap(&mut self, monmap: Arc<MonMap>) {
+    fn handle_monmap(&mut self, monmap: Arc<MonMap>) {
         let Some(active) = &mut self.active else { return };
         let addr = active.open.addr;
         if let Some(expected) = self.dialer.config.fsid.filter(|expected| *expected != monmap.fsid) {
@@ -122,9 +122,9 @@ impl Session {
         if stale {
             info!("the cluster's keys were replaced: all tickets and rotating keys are fetched again");
             self.dialer.auth.wipe();
-            self.renew_tickets().await;
+            self.renew_tickets();
         }
-        self.send_commands().await;
+        self.flush();
     }
 }
 

@@ -12,6 +12,7 @@ use super::login::{Login, Round, is_refusal};
 use super::status::{MonError, OpenSession, SessionState};
 use super::subs::Subs;
 use crate::connection::{ConnectionEvent, ConnectionHandle};
+use crate::counts::Held;
 use crate::daemon::Maps;
 use crate::dialer::Dialer;
 use crate::event::Event;
@@ -25,6 +26,7 @@ use axon_proto::msgs::mon_subscribe::{MMonSubscribe, SubscribeItem};
 use axon_proto::{FsMap, Message, MonMap};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
@@ -35,6 +37,7 @@ use tracing::{debug, info, warn};
 pub(crate) struct Waiter {
     pub answer: oneshot::Sender<Result<CommandOutput, CommandError>>,
     pub secs: u64,
+    pub _held: Held,
 }
 
 /// Who waits for the versions of a map: newest and oldest.
@@ -75,8 +78,6 @@ const TICK: Duration = Duration::from_secs(1);
 pub(super) struct Active {
     pub handle: ConnectionHandle,
     events: mpsc::Receiver<ConnectionEvent>,
-    /// Counts sessions.
-    number: u64,
     pub open: OpenSession,
     /// Commands may be sent: see [`Session::prove`].
     proven: bool,
@@ -94,12 +95,11 @@ pub(crate) struct Session {
     pub(super) commands: CommandTable<Waiter>,
     pub(super) versions: BTreeMap<u64, VersionWaiter>,
     last_handle: u64,
-    /// Messages that wait for a session.
-    queued: Vec<Message>,
+    /// Messages that wait for a session, or for room in its queue.
+    queued: VecDeque<Message>,
     pub(super) monmap: Option<Arc<MonMap>>,
     pub(super) active: Option<Active>,
     round: Option<Round>,
-    sessions: u64,
     /// Sessions in a row that ended before the monitor answered a subscription.
     stillborn: u32,
     pub(super) outbox: VecDeque<Event>,
@@ -124,6 +124,7 @@ enum Wake {
     RoundOver,
     Deadline,
     Tick,
+    Room,
     Delivered,
     OwnerGone,
 }
@@ -141,11 +142,10 @@ impl Session {
             commands: CommandTable::default(),
             versions: BTreeMap::new(),
             last_handle: 0,
-            queued: Vec::new(),
+            queued: VecDeque::new(),
             monmap: None,
             active: None,
             round: None,
-            sessions: 0,
             stillborn: 0,
             outbox: VecDeque::new(),
             channels,
@@ -160,13 +160,14 @@ impl Session {
         loop {
             match self.wake(&mut ticks).await {
                 Wake::Stop | Wake::Request(None) | Wake::OwnerGone => break,
-                Wake::Request(Some(request)) => self.handle_request(request).await,
-                Wake::Connection(Some(event)) => self.handle_connection(event).await,
+                Wake::Request(Some(request)) => self.handle_request(request),
+                Wake::Connection(Some(event)) => self.handle_connection(event),
                 Wake::Connection(None) => self.reopen("the connection is gone".to_owned()),
-                Wake::Login(login) => self.handle_login(*login).await,
+                Wake::Login(login) => self.handle_login(*login),
                 Wake::RoundOver => self.next_round(),
                 Wake::Deadline => self.expire(),
-                Wake::Tick => self.tick().await,
+                Wake::Tick => self.tick(),
+                Wake::Room => self.flush(),
                 Wake::Delivered => {}
             }
         }
@@ -176,6 +177,8 @@ impl Session {
     async fn wake(&mut self, ticks: &mut tokio::time::Interval) -> Wake {
         let deadline = self.commands.next_deadline().map(Instant::from_std);
         let round_until = self.round.as_ref().map(|round| round.until);
+        let full = self.active.as_ref().filter(|active| self.is_behind(active));
+        let full = full.map(|active| active.handle.clone());
         let reading = self.outbox.len() < EVENTS_HELD_MAX;
         tokio::select! {
             () = self.channels.stop.cancelled() => Wake::Stop,
@@ -193,55 +196,66 @@ impl Session {
             () = at(round_until) => Wake::RoundOver,
             () = at(deadline) => Wake::Deadline,
             _ = ticks.tick() => Wake::Tick,
+            () = room(full) => Wake::Room,
             request = self.channels.requests.recv() => Wake::Request(request),
         }
     }
 
-    async fn handle_request(&mut self, request: Request) {
+    fn handle_request(&mut self, request: Request) {
         match request {
             Request::Command { request, waiter } => {
                 self.commands.insert(request, waiter);
-                self.send_commands().await;
+                self.flush();
             }
-            Request::Send(message) => self.send(message).await,
+            Request::Send(message) => self.send(message),
             Request::Subscribe { what, start, once } => {
                 if self.subs.want(&what, start, once) {
-                    self.send_subs().await;
+                    self.send_subs();
                 }
             }
             Request::Follow { what } => {
                 if self.subs.follow(&what) {
-                    self.send_subs().await;
+                    self.send_subs();
                 }
             }
             Request::Unsubscribe { what } => self.subs.unwant(&what),
             Request::Version { what, waiter } => {
                 self.last_handle += 1;
                 self.versions.insert(self.last_handle, waiter);
-                self.send(MMonGetVersion { handle: self.last_handle, what }.into()).await;
+                self.send(MMonGetVersion { handle: self.last_handle, what }.into());
             }
         }
     }
 
-    /// Sends now, or with the next session.
-    pub(super) async fn send(&mut self, message: Message) {
-        match &self.active {
-            Some(active) => {
-                // A session that ends meanwhile says so by its own event.
-                let _ = active.handle.send(message).await;
-            }
-            None => self.queued.push(message),
-        }
+    /// Sends as soon as there is a session with room in its queue.
+    pub(super) fn send(&mut self, message: Message) {
+        self.queued.push_back(message);
+        self.flush();
     }
 
-    /// Sends every command that this session has not been sent. They name the cluster, so they wait for the monmap.
-    pub(super) async fn send_commands(&mut self) {
-        let (Some(active), Some(monmap)) = (&self.active, &self.monmap) else { return };
-        if !active.proven {
+    /// Something could be sent if only there were room.
+    fn is_behind(&self, active: &Active) -> bool {
+        let commands = active.proven && self.monmap.is_some() && self.commands.has_unsent();
+        commands || !self.queued.is_empty()
+    }
+
+    /// Sends what waits, as far as there is room: messages, then every command that this session has not been sent. Commands name
+    /// the cluster, so they wait for the monmap.
+    pub(super) fn flush(&mut self) {
+        let Some(active) = &self.active else { return };
+        // There is room; a session that ends meanwhile says so by its own event.
+        while active.handle.has_room()
+            && let Some(message) = self.queued.pop_front()
+        {
+            let _ = active.handle.try_send(message);
+        }
+        let Some(monmap) = self.monmap.as_ref().filter(|_| active.proven && self.queued.is_empty()) else {
             return;
-        }
-        self.commands.retain(|waiter| !waiter.answer.is_closed());
-        for (tid, request) in self.commands.take_unsent(active.number) {
+        };
+        while active.handle.has_room() {
+            let next = self.commands.next_unsent(|waiter| !waiter.answer.is_closed());
+            let Some((tid, request, again)) = next else { return };
+            self.dialer.resent.fetch_add(u64::from(again), Ordering::Relaxed);
             let message = MMonCommand {
                 tid,
                 version: 0,
@@ -250,37 +264,40 @@ impl Session {
                 data: request.input,
             };
             debug!(tid, mon = active.open.mon, "command sent");
-            let _ = active.handle.send(Message::from(message)).await;
+            let _ = active.handle.try_send(Message::from(message));
         }
     }
 
     /// The monitor has answered a subscription. One that exposes insecure reclaiming of global ids ends a client's first
     /// session at its first message (`Monitor::_ms_dispatch`), and a command in it would be lost without having run.
-    pub(super) async fn prove(&mut self) {
+    pub(super) fn prove(&mut self) {
         if let Some(active) = self.active.as_mut().filter(|active| !active.proven) {
             active.proven = true;
-            self.send_commands().await;
+            self.flush();
         }
     }
 
-    pub(super) async fn send_subs(&mut self) {
-        let Some(active) = &self.active else { return };
+    pub(super) fn send_subs(&mut self) {
+        if self.active.is_none() {
+            return;
+        }
         let Some(asked) = self.subs.take_new() else { return };
         let flags = |once| if once { SubscribeItem::ONETIME } else { 0 };
         let what = asked
             .into_iter()
             .map(|(what, sub)| (what, SubscribeItem { start: sub.start, flags: flags(sub.once) }));
         let message = MMonSubscribe { what: what.collect(), hostname: crate::host::short_name() };
-        let _ = active.handle.send(Message::from(message)).await;
+        // Before what waits already: a session lives by its subscriptions.
+        self.queued.push_front(message.into());
+        self.flush();
     }
 
-    async fn handle_login(&mut self, login: Login) {
+    fn handle_login(&mut self, login: Login) {
         let Login { candidate, connected, slot } = login;
         let Some(credentials) = slot.take() else { return };
         self.round = None;
         self.dialer.auth.adopt(credentials);
         self.hunt.round_finished();
-        self.sessions += 1;
         let open = OpenSession {
             mon: candidate.name,
             addr: connected.handle.peer_addr(),
@@ -294,7 +311,6 @@ impl Session {
         self.active = Some(Active {
             handle: connected.handle,
             events: connected.events,
-            number: self.sessions,
             open: open.clone(),
             proven: false,
             opened: now,
@@ -303,13 +319,10 @@ impl Session {
         });
         self.channels.state.send_replace(SessionState::Open(open.clone()));
         self.outbox.push_back(Event::Connected(open));
-        self.send(MMonGetMap.into()).await;
-        self.send_subs().await;
-        self.renew_tickets().await;
-        for message in std::mem::take(&mut self.queued) {
-            self.send(message).await;
-        }
-        self.send_commands().await;
+        self.queued.push_front(MMonGetMap.into());
+        self.send_subs();
+        self.renew_tickets();
+        self.flush();
     }
 
     /// Ends the session, or the round, and hunts again.
@@ -370,7 +383,7 @@ impl Session {
         self.start_round();
     }
 
-    async fn tick(&mut self) {
+    fn tick(&mut self) {
         self.commands.retain(|waiter| !waiter.answer.is_closed());
         self.versions.retain(|_, waiter| !waiter.is_closed());
         let config = self.dialer.config.clone();
@@ -384,15 +397,15 @@ impl Session {
             if !config.ping_timeout.is_zero() && silent > config.ping_timeout {
                 return self.reopen(format!("no sign of life for {} s", silent.as_secs()));
             }
-            let _ = active.handle.keepalive().await;
+            active.handle.try_keepalive();
             self.hunt.unback();
         }
-        self.renew_tickets().await;
-        self.send_commands().await;
+        self.renew_tickets();
+        self.flush();
     }
 
     /// Asks for tickets and rotating keys that are due.
-    pub(super) async fn renew_tickets(&mut self) {
+    pub(super) fn renew_tickets(&mut self) {
         let auth = self.dialer.auth.clone();
         let renewal = auth.renewal_request().unwrap_or_else(|e| {
             warn!("tickets cannot be renewed: {e}");
@@ -400,7 +413,7 @@ impl Session {
         });
         for payload in [renewal, auth.rotating_request()].into_iter().flatten() {
             let protocol = axon_msgr::auth::method::CEPHX;
-            self.send(MAuth { version: 0, protocol, auth_payload: payload, monmap_epoch: 0 }.into()).await;
+            self.send(MAuth { version: 0, protocol, auth_payload: payload, monmap_epoch: 0 }.into());
         }
     }
 
@@ -452,6 +465,13 @@ impl Session {
     /// Tells those who wait for a session why there is none.
     pub(super) fn publish_error(&self, error: MonError) {
         self.channels.state.send_replace(SessionState::Hunting { why: Some(error) });
+    }
+}
+
+async fn room(full: Option<ConnectionHandle>) {
+    match full {
+        Some(handle) => handle.room().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -10,6 +10,7 @@ mod axon;
 mod cluster_log;
 mod commands;
 mod failover;
+mod faults;
 mod launcher;
 mod legacy;
 mod mds;
@@ -40,6 +41,7 @@ pub const ALL: &[Scenario] = &[
     row("pools_reach_their_number_of_pgs_under_axon_alone", everywhere, pgs::reach_their_targets),
     row("bad_tokens_and_passwords_are_refused", everywhere, tokens::bad_ones_are_refused),
     row("a_cluster_that_speaks_only_v1_is_well_under_axon", everywhere, legacy::v1_is_enough),
+    row("every_command_is_accounted_for_through_faults", everywhere, faults::every_command_is_accounted_for),
     row("managers_take_over_from_each_other_both_ways", everywhere, failover::both_ways),
 ];
 
