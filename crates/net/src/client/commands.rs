@@ -11,7 +11,7 @@ use axon_core::{Command, CommandError, CommandOutput, CommandSink, Target};
 use futures::future::BoxFuture;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 type Result<T> = std::result::Result<T, CommandError>;
 
@@ -27,33 +27,38 @@ impl CommandSink for Client {
 impl Client {
     /// Carries a command to `target`. Dropping the future frees everything that waits for the answer.
     pub async fn command(&self, target: Target, command: Command) -> Result<CommandOutput> {
+        let until = Instant::now() + command.deadline;
         match target {
-            Target::Mon => self.mon_command(command).await,
-            Target::MonNamed(name) => self.tell(&Daemon::Mon(name), command).await,
-            Target::Osd(id) => self.osd_command(id, command).await,
-            Target::Pg(pgid) => self.pg_command(&pgid, command).await,
-            Target::Mds(spec) => self.mds_command(&spec, command).await,
+            Target::Mon => self.mon_command(command, until).await,
+            Target::MonNamed(name) => self.tell(&Daemon::Mon(name), command, until).await,
+            Target::Osd(id) => self.osd_command(id, command, until).await,
+            Target::Pg(pgid) => self.pg_command(&pgid, command, until).await,
+            Target::Mds(spec) => self.mds_command(&spec, command, until).await,
             Target::Mgr => match self.0.manager.get() {
                 Some(manager) => manager.command(Target::Mgr, command).await,
-                None => self.mgr_command(Daemon::Mgr, command).await,
+                None => self.mgr_command(Daemon::Mgr, command, until).await,
             },
-            Target::MgrNamed(name) => self.mgr_command(Daemon::MgrNamed(name), command).await,
+            Target::MgrNamed(name) => self.mgr_command(Daemon::MgrNamed(name), command, until).await,
         }
     }
 
     /// A command for the monitors' leader.
-    async fn mon_command(&self, command: Command) -> Result<CommandOutput> {
+    async fn mon_command(&self, command: Command, until: Instant) -> Result<CommandOutput> {
         let repeatable = repeat::may_run_twice(&command.args);
-        let (request, waiter, answer) = self.waiting(command, repeatable);
+        let (request, waiter, answer) = self.waiting(command, repeatable, until);
         self.request(Request::Command { request, waiter }).await;
         answer.await.unwrap_or_else(|_| Err(closed(&Target::Mon)))
     }
 
     /// A command for one daemon.
-    pub(super) async fn tell(&self, daemon: &Daemon, command: Command) -> Result<CommandOutput> {
+    pub(super) async fn tell(
+        &self,
+        daemon: &Daemon,
+        command: Command,
+        until: Instant,
+    ) -> Result<CommandOutput> {
         let repeatable = daemon::may_run_twice(command.prefix());
-        let (request, waiter, answer) = self.waiting(command, repeatable);
-        let until = Instant::from_std(request.deadline);
+        let (request, waiter, answer) = self.waiting(command, repeatable, until);
         let secs = waiter.secs;
         let send = self.0.daemons.send(daemon, (request, waiter));
         timeout_at(until, send).await.map_err(|_| CommandError::Deadline { secs, sent: false })?;
@@ -63,19 +68,19 @@ impl Client {
         })
     }
 
-    async fn osd_command(&self, id: i32, command: Command) -> Result<CommandOutput> {
+    async fn osd_command(&self, id: i32, command: Command, until: Instant) -> Result<CommandOutput> {
         let missing = |maps: &Maps| match maps.osds.as_ref().map(|osds| osds.osd(id)) {
             Some(OsdWhere::Unknown) => Some((ENOENT, "there is no such OSD")),
             Some(OsdWhere::Down) => Some((ENXIO, "the OSD is down")),
             Some(OsdWhere::Up(_)) | None => None,
         };
-        if let Some((errno, why)) = self.settled(missing).await {
+        if let Some((errno, why)) = self.settled(missing, until).await {
             return Err(unreachable(&Target::Osd(id), errno, why));
         }
-        self.tell(&Daemon::Osd(id), command).await
+        self.tell(&Daemon::Osd(id), command, until).await
     }
 
-    async fn pg_command(&self, pgid: &str, mut command: Command) -> Result<CommandOutput> {
+    async fn pg_command(&self, pgid: &str, mut command: Command, until: Instant) -> Result<CommandOutput> {
         let target = Target::Pg(pgid.to_owned());
         let missing = |maps: &Maps| match maps.osds.as_ref().map(|osds| osds.pg(pgid)) {
             None => Some((ENXIO, "the OSD map has not come yet")),
@@ -84,7 +89,7 @@ impl Client {
             Some(PgWhere::NoPrimary) => Some((ENXIO, "no OSD of its acting set is up")),
             Some(PgWhere::Primary(_)) => None,
         };
-        if let Some((errno, why)) = self.settled(missing).await {
+        if let Some((errno, why)) = self.settled(missing, until).await {
             return Err(unreachable(&target, errno, why));
         }
         let primary = self.0.maps.borrow().osds.as_ref().map(|osds| osds.pg(pgid));
@@ -93,26 +98,28 @@ impl Client {
         };
         // The OSD looks for the group in the arguments; a `tell` need not repeat it there.
         command.args.entry("pgid").or_insert_with(|| pgid.into());
-        self.tell(&Daemon::Osd(osd), command).await
+        self.tell(&Daemon::Osd(osd), command, until).await
     }
 
     /// A command for another process that is a manager.
-    async fn mgr_command(&self, daemon: Daemon, command: Command) -> Result<CommandOutput> {
+    async fn mgr_command(&self, daemon: Daemon, command: Command, until: Instant) -> Result<CommandOutput> {
         if self.0.maps.borrow().mgrmap.is_none() {
             self.subscribe("mgrmap", 0).await;
         }
         if let Daemon::MgrNamed(_) = daemon {
             // Who it is must be known before it can be said to be gone.
             let known = |maps: &Maps| maps.mgrmap.is_some();
-            let _ = timeout(MAP_PATIENCE, self.0.maps.subscribe().wait_for(known)).await.map(|r| r.map(drop));
+            let patience = until.min(Instant::now() + MAP_PATIENCE);
+            let _ = timeout_at(patience, self.0.maps.subscribe().wait_for(known)).await.map(|r| r.map(drop));
         }
-        self.tell(&daemon, command).await
+        self.tell(&daemon, command, until).await
     }
 
     /// What `missing` says, once our OSD map is as new as the monitors': an older one may not know the target yet.
     async fn settled(
         &self,
         missing: impl Fn(&Maps) -> Option<(i32, &'static str)>,
+        until: Instant,
     ) -> Option<(i32, &'static str)> {
         missing(&self.0.maps.borrow())?;
         let newer = async {
@@ -121,7 +128,7 @@ impl Client {
                 |maps: &Maps| maps.osds.as_ref().is_some_and(|osds| u64::from(osds.epoch()) >= newest);
             self.0.maps.subscribe().wait_for(is_new).await.ok().map(drop)
         };
-        let _ = timeout(MAP_PATIENCE, newer).await;
+        let _ = timeout_at(until.min(Instant::now() + MAP_PATIENCE), newer).await;
         missing(&self.0.maps.borrow())
     }
 
@@ -129,6 +136,7 @@ impl Client {
         &self,
         command: Command,
         repeatable: bool,
+        until: Instant,
     ) -> (CommandRequest, Waiter, oneshot::Receiver<Result<CommandOutput>>) {
         let (answer, answered) = oneshot::channel();
         let waiter = Waiter { answer, secs: command.deadline.as_secs(), _held: self.0.commands.hold() };
@@ -136,7 +144,7 @@ impl Client {
             json: command.to_json(),
             repeatable,
             input: command.input,
-            deadline: (Instant::now() + command.deadline).into_std(),
+            deadline: until.into_std(),
         };
         (request, waiter, answered)
     }
@@ -154,3 +162,52 @@ const ENOENT: i32 = 2;
 const ENXIO: i32 = 6;
 const EINVAL: i32 = 22;
 const ESHUTDOWN: i32 = 108;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::daemon::OsdDirectory;
+    use std::sync::Arc;
+
+    /// What our map says may be old, and no monitor answers.
+    struct AllDown;
+    impl OsdDirectory for AllDown {
+        fn epoch(&self) -> u32 {
+            1
+        }
+        fn osd(&self, _: i32) -> OsdWhere {
+            OsdWhere::Down
+        }
+        fn pg(&self, _: &str) -> PgWhere {
+            PgWhere::NoPrimary
+        }
+    }
+
+    #[tokio::test]
+    async fn waiting_for_a_map_counts_towards_the_deadline() {
+        let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let monitor = format!("v2:{}", mute.local_addr().unwrap());
+        let options = |option: &str| match option {
+            "key" => Some("AQBSdFFhAAAAABAAq83vASNFZ4mrze8BI0VniQ==".to_owned()),
+            "mon_host" => Some(monitor.clone()),
+            _ => None,
+        };
+        let config = Config::load("client.admin".parse().unwrap(), &options).await.unwrap();
+        let (client, _events) = crate::connect(config).unwrap();
+        client.set_osd_map(Arc::new(AllDown));
+        let targets = ["osd", "pg", "mds", "mgr", "mon"].map(|kind| match kind {
+            "osd" => Target::Osd(0),
+            "pg" => Target::Pg("1.0".to_owned()),
+            "mds" => Target::Mds("a".to_owned()),
+            "mgr" => Target::MgrNamed("x".to_owned()),
+            _ => Target::Mon,
+        });
+        for target in targets {
+            let begun = Instant::now();
+            let command = Command { deadline: Duration::from_millis(200), ..Command::json("version") };
+            client.command(target.clone(), command).await.unwrap_err();
+            assert!(begun.elapsed() < Duration::from_millis(350), "{target}: {:?}", begun.elapsed());
+        }
+    }
+}

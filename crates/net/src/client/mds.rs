@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 type Result<T> = std::result::Result<T, CommandError>;
 
@@ -23,15 +23,19 @@ type Result<T> = std::result::Result<T, CommandError>;
 const SUCCESSION: Duration = Duration::from_secs(10);
 
 impl Client {
-    pub(super) async fn mds_command(&self, spec: &str, command: Command) -> Result<CommandOutput> {
-        let until = Instant::now() + command.deadline;
-        let found = self.resolved(spec, command.deadline).await?;
+    pub(super) async fn mds_command(
+        &self,
+        spec: &str,
+        command: Command,
+        until: Instant,
+    ) -> Result<CommandOutput> {
+        let found = self.resolved(spec, until).await?;
         if let [(gid, _)] = found.as_slice() {
             return self.tell_successors(spec, *gid, command, until).await;
         }
         let answers = found.into_iter().map(|(gid, name)| {
             let command = command.clone();
-            async move { (name, self.tell(&Daemon::Mds(gid), command).await) }
+            async move { (name, self.tell(&Daemon::Mds(gid), command, until).await) }
         });
         merge(join_all(answers).await)
     }
@@ -41,12 +45,11 @@ impl Client {
         &self,
         spec: &str,
         mut gid: u64,
-        mut command: Command,
+        command: Command,
         until: Instant,
     ) -> Result<CommandOutput> {
         loop {
-            command.deadline = until.saturating_duration_since(Instant::now());
-            match self.tell(&Daemon::Mds(gid), command.clone()).await {
+            match self.tell(&Daemon::Mds(gid), command.clone(), until).await {
                 // The session says so when the map has no place for the daemon any more, of commands that may be sent again.
                 Err(CommandError::Unreachable { errno: ENOENT, why, .. }) => {
                     gid = self.successor(spec, gid, until).await.ok_or_else(|| {
@@ -78,28 +81,30 @@ impl Client {
     }
 
     /// Global ids and names of the daemons that `spec` stands for, by a map that is as new as the monitors' if need be.
-    async fn resolved(&self, spec: &str, patience: Duration) -> Result<Vec<(u64, String)>> {
+    async fn resolved(&self, spec: &str, until: Instant) -> Result<Vec<(u64, String)>> {
         let target = Target::Mds(spec.to_owned());
+        let patience = until.saturating_duration_since(Instant::now());
         let no_map = |e: MonError| unreachable(&target, ETIMEDOUT, &e.to_string());
         self.request(Request::Follow { what: "fsmap".to_owned() }).await;
-        let map = self.fsmap_since(0, patience).await.map_err(no_map)?;
+        let map = self.fsmap_since(0, until).await.map_err(no_map)?;
         let found = match resolve(&map, spec) {
             Ok(found) => Ok(found),
             // Ours may be older than what the caller knows.
             Err(_) => {
-                let newest = timeout(patience, self.newest_version("fsmap")).await;
+                let newest = timeout_at(until, self.newest_version("fsmap")).await;
                 let newest = newest.unwrap_or(Err(late(patience))).map_err(no_map)?.0;
-                resolve(&*self.fsmap_since(newest, patience).await.map_err(no_map)?, spec)
+                resolve(&*self.fsmap_since(newest, until).await.map_err(no_map)?, spec)
             }
         };
         found.map_err(|e| unreachable(&target, e.errno(), &e.to_string()))
     }
 
     /// The map, once it has this epoch or a later one.
-    async fn fsmap_since(&self, epoch: u64, patience: Duration) -> std::result::Result<Arc<FsMap>, MonError> {
+    async fn fsmap_since(&self, epoch: u64, until: Instant) -> std::result::Result<Arc<FsMap>, MonError> {
+        let patience = until.saturating_duration_since(Instant::now());
         let mut maps = self.0.maps.subscribe();
         let is_there = maps.wait_for(|maps| maps.fsmap.as_ref().is_some_and(|m| u64::from(m.epoch) >= epoch));
-        let maps = timeout(patience, is_there).await.map_err(|_| late(patience))?;
+        let maps = timeout_at(until, is_there).await.map_err(|_| late(patience))?;
         maps.ok().and_then(|maps| maps.fsmap.clone()).ok_or(MonError::Closed)
     }
 }
