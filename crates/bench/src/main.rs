@@ -3,6 +3,7 @@
 //! `cargo xtask bench …` puts them together.
 
 mod bare;
+mod command;
 mod faults;
 mod load;
 mod login;
@@ -23,11 +24,11 @@ fn allocated() -> usize {
 #[derive(Parser)]
 struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: Task,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum Task {
     /// Serve a fixed body to every request.
     Bare {
         #[arg(long)]
@@ -36,6 +37,8 @@ enum Command {
         #[arg(long)]
         body: std::path::PathBuf,
     },
+    /// Monitor commands over one connection; prints one JSON object.
+    Command(command::Options),
     /// Commands through every kind of fault on a running cluster; prints one JSON object.
     Faults(faults::Options),
     /// Drive one URL over kept-alive connections; prints one JSON object.
@@ -63,22 +66,36 @@ enum Command {
     },
 }
 
+/// Allocations so far, and their bytes.
+fn allocations() -> (usize, usize) {
+    let stats = ALLOCATOR.stats();
+    (stats.allocations + stats.reallocations, stats.bytes_allocated)
+}
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    if let Task::Command(options) = args.command {
+        // As `axon command` runs: one thread.
+        return tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(command::run(options));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match args.command {
-        Command::Bare { port, body } => runtime.block_on(bare::serve(port, std::fs::read(body)?.into())),
-        Command::Faults(options) => runtime.block_on(faults::run(options)),
-        Command::Load(options) => {
+        Task::Bare { port, body } => runtime.block_on(bare::serve(port, std::fs::read(body)?.into())),
+        Task::Command(_) => Ok(()),
+        Task::Faults(options) => runtime.block_on(faults::run(options)),
+        Task::Load(options) => {
             println!("{}", runtime.block_on(load::run(options))?);
             Ok(())
         }
-        Command::Login { url, user, password } => {
+        Task::Login { url, user, password } => {
             let password = std::fs::read_to_string(password)?;
             println!("{}", runtime.block_on(login::token(&url, &user, password.trim_end()))?);
             Ok(())
         }
-        Command::Fetch { url, header, to } => {
+        Task::Fetch { url, header, to } => {
             std::fs::write(to, runtime.block_on(login::fetch(&url, &header))?)?;
             Ok(())
         }

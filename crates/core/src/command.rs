@@ -90,7 +90,8 @@ impl Command {
     /// The JSON text that travels.
     #[must_use]
     pub fn to_json(&self) -> String {
-        Value::Object(self.args.clone()).to_string()
+        // A map with text keys always has a text.
+        serde_json::to_string(&self.args).unwrap_or_default()
     }
 }
 

@@ -41,7 +41,14 @@ pub enum Event {
 }
 
 /// A connection's state machine.
-pub struct Connection(Protocol);
+pub struct Connection {
+    protocol: Protocol,
+    /// Room that is made for a read.
+    read_bytes: usize,
+}
+
+/// Most room for a read when it is not known how much will come.
+const READ_BYTES_MAX: usize = 16 << 10;
 
 enum Protocol {
     V1(Box<v1::Connection>),
@@ -63,7 +70,7 @@ impl Connection {
         if call.cookie == 0 && !call.policy.lossy {
             return Err(Misuse::ZeroCookie.into());
         }
-        Ok(Connection(match call.target.kind {
+        Ok(Connection::over(match call.target.kind {
             AddrType::LEGACY => Protocol::V1(Box::new(v1::Connection::connect(call))),
             _ => Protocol::V2(Box::new(v2::Connection::connect(call))),
         }))
@@ -74,10 +81,14 @@ impl Connection {
         if call.cookie == 0 {
             return Err(Misuse::ZeroCookie.into());
         }
-        Ok(Connection(match call.peer_addr.kind {
+        Ok(Connection::over(match call.peer_addr.kind {
             AddrType::LEGACY => Protocol::V1(Box::new(v1::Connection::accept(call))),
             _ => Protocol::V2(Box::new(v2::Connection::accept(call))),
         }))
+    }
+
+    fn over(protocol: Protocol) -> Self {
+        Connection { protocol, read_bytes: UNKNOWN_PEER_BYTES }
     }
 
     // Getters.
@@ -85,18 +96,18 @@ impl Connection {
     /// Messages flow.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        of!(&self.0, c => c.is_ready())
+        of!(&self.protocol, c => c.is_ready())
     }
 
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        of!(&self.0, c => c.is_closed())
+        of!(&self.protocol, c => c.is_closed())
     }
 
     /// Whether the session goes on after the socket is lost.
     #[must_use]
     pub fn is_lossless(&self) -> bool {
-        of!(&self.0, c => c.is_lossless())
+        of!(&self.protocol, c => c.is_lossless())
     }
 
     /// The peer, once connected.
@@ -107,19 +118,19 @@ impl Connection {
 
     #[must_use]
     pub fn session(&self) -> &Session {
-        of!(&self.0, c => c.session())
+        of!(&self.protocol, c => c.session())
     }
 
     /// Number of bytes that wait to be written.
     #[must_use]
     pub fn transmit_bytes(&self) -> usize {
-        of!(&self.0, c => c.transmit_bytes())
+        of!(&self.protocol, c => c.transmit_bytes())
     }
 
     /// Whether the owner should hand over more messages; `false` while too much is unwritten or unacknowledged.
     #[must_use]
     pub fn wants_messages(&self, transmit_bytes_max: usize) -> bool {
-        let unacked_max = of!(&self.0, c => c.limits().unacked_messages_max);
+        let unacked_max = of!(&self.protocol, c => c.limits().unacked_messages_max);
         self.is_ready()
             && self.transmit_bytes() < transmit_bytes_max
             && self.session().sent.len() < unacked_max
@@ -135,7 +146,7 @@ impl Connection {
 
     /// Bytes from the socket. An error also comes as [`Event::Closed`].
     pub fn handle_bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        of!(&mut self.0, c => c.input().extend_from_slice(bytes));
+        of!(&mut self.protocol, c => c.input().extend_from_slice(bytes));
         self.handle_input()
     }
 
@@ -143,21 +154,32 @@ impl Connection {
     /// what is awaited, but never for more than `bytes_max` that have not arrived.
     pub fn input_buffer(&mut self, bytes_max: usize) -> &mut BytesMut {
         let bytes_max = if self.is_ready() { bytes_max.max(UNKNOWN_PEER_BYTES) } else { UNKNOWN_PEER_BYTES };
-        of!(&mut self.0, c => {
+        let least = self.read_bytes.clamp(UNKNOWN_PEER_BYTES, bytes_max);
+        of!(&mut self.protocol, c => {
             let awaited = c.wanted().saturating_sub(c.input().len());
-            c.input().reserve(awaited.clamp(UNKNOWN_PEER_BYTES, bytes_max));
+            c.input().reserve(awaited.clamp(least, bytes_max));
             c.input()
         })
     }
 
     /// Works on what was read into [`Self::input_buffer`].
     pub fn handle_input(&mut self) -> Result<()> {
-        of!(&mut self.0, c => c.handle_input())
+        let (len, capacity) = of!(&mut self.protocol, c => (c.input().len(), c.input().capacity()));
+        let handled = of!(&mut self.protocol, c => c.handle_input());
+        // Whoever fills what it is given has many small messages to say: room for them saves calls and buffers. A large message
+        // gets a buffer of its size, and the less of it was read before, the less is copied there.
+        let is_large = of!(&mut self.protocol, c => c.wanted()) > self.read_bytes;
+        if len == capacity && !is_large {
+            self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
+        } else if is_large || len < self.read_bytes / 8 {
+            self.read_bytes = (self.read_bytes / 2).max(UNKNOWN_PEER_BYTES);
+        }
+        handled
     }
 
     /// The socket is gone. A lossless session waits for [`Self::reconnect`] or [`Self::into_session`].
     pub fn handle_disconnect(&mut self) {
-        of!(&mut self.0, c => c.handle_disconnect());
+        of!(&mut self.protocol, c => c.handle_disconnect());
     }
 
     // Commands.
@@ -168,67 +190,67 @@ impl Connection {
             return Err(Misuse::Closed.into());
         }
         let bytes = message.front.len() + message.middle.len() + message.data.len();
-        let bytes_max = of!(&self.0, c => c.limits().message_bytes_max) as usize;
+        let bytes_max = of!(&self.protocol, c => c.limits().message_bytes_max) as usize;
         if bytes > bytes_max {
             return Err(Misuse::MessageTooLarge { bytes, bytes_max }.into());
         }
-        of!(&mut self.0, c => c.send(message))
+        of!(&mut self.protocol, c => c.send(message))
     }
 
     /// Asks the peer for a sign of life; [`Event::KeepaliveAck`] brings `now` back.
     pub fn keepalive(&mut self, now: UTime) -> Result<()> {
-        of!(&mut self.0, c => c.keepalive(now))
+        of!(&mut self.protocol, c => c.keepalive(now))
     }
 
     /// Answers [`Event::Offer`].
     pub fn decide(&mut self, decision: Decision) -> Result<()> {
-        of!(&mut self.0, c => c.decide(decision))
+        of!(&mut self.protocol, c => c.decide(decision))
     }
 
     /// Starts over on a new socket with the same session. Only for the connecting side of a lossless session.
     pub fn reconnect(&mut self, auth: Box<dyn ClientAuth>, global_seq: u64) -> Result<()> {
-        of!(&mut self.0, c => c.reconnect(auth, global_seq))
+        of!(&mut self.protocol, c => c.reconnect(auth, global_seq))
     }
 
     /// Ends the connection: nothing more is accepted, what waits can still be written.
     pub fn close(&mut self) {
-        of!(&mut self.0, c => c.close());
+        of!(&mut self.protocol, c => c.close());
     }
 
     /// The session, for a new connection.
     #[must_use]
     pub fn into_session(self) -> Session {
-        of!(self.0, c => c.into_session())
+        of!(self.protocol, c => c.into_session())
     }
 
     // What must go out.
 
     /// Everything that waits to be written, as one piece.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
-        of!(&mut self.0, c => c.prepare_transmit());
-        let bytes = of!(&mut self.0, c => c.out().take());
+        of!(&mut self.protocol, c => c.prepare_transmit());
+        let bytes = of!(&mut self.protocol, c => c.out().take());
         (!bytes.is_empty()).then_some(bytes)
     }
 
     /// What waits, as slices for a vectored write; then [`Self::transmitted`].
     pub fn transmit_slices<const N: usize>(&mut self) -> ([IoSlice<'_>; N], usize) {
-        of!(&mut self.0, c => c.prepare_transmit());
-        of!(&mut self.0, c => c.out().slices())
+        of!(&mut self.protocol, c => c.prepare_transmit());
+        of!(&mut self.protocol, c => c.out().slices())
     }
 
     /// So many bytes of [`Self::transmit_slices`] were written.
     pub fn transmitted(&mut self, bytes: usize) {
-        of!(&mut self.0, c => c.out().advance(bytes));
+        of!(&mut self.protocol, c => c.out().advance(bytes));
     }
 
     /// Whether anything waits to be written.
     pub fn has_transmit(&mut self) -> bool {
-        of!(&mut self.0, c => c.prepare_transmit());
+        of!(&mut self.protocol, c => c.prepare_transmit());
         self.transmit_bytes() > 0
     }
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        of!(&mut self.0, c => c.poll_event())
+        of!(&mut self.protocol, c => c.poll_event())
     }
 }

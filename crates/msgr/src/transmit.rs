@@ -7,6 +7,9 @@ use std::io::IoSlice;
 /// Payloads from this size on are not copied.
 const BYTES_BY_REFERENCE_MIN: usize = 4096;
 
+/// Largest buffer that is kept when nothing waits.
+const BYTES_KEPT_MAX: usize = 64 << 10;
+
 #[derive(Debug, Default)]
 pub struct Transmit {
     chunks: VecDeque<Bytes>,
@@ -48,12 +51,12 @@ impl Transmit {
     }
 
     /// The next bytes to write, at most `N` slices.
-    pub fn slices<const N: usize>(&mut self) -> ([IoSlice<'_>; N], usize) {
-        self.seal();
+    pub fn slices<const N: usize>(&self) -> ([IoSlice<'_>; N], usize) {
         let mut out = [IoSlice::new(&[]); N];
         let mut used = 0;
-        for (slot, chunk) in out.iter_mut().zip(&self.chunks) {
-            *slot = IoSlice::new(chunk);
+        let tail = (!self.tail.is_empty()).then_some(&self.tail[..]);
+        for (slot, piece) in out.iter_mut().zip(self.chunks.iter().map(|c| &c[..]).chain(tail)) {
+            *slot = IoSlice::new(piece);
             used += 1;
         }
         (out, used)
@@ -61,16 +64,20 @@ impl Transmit {
 
     /// Forgets `bytes` that were written.
     pub fn advance(&mut self, mut bytes: usize) {
-        self.seal();
         while let Some(front) = self.chunks.front_mut() {
             let step = bytes.min(front.len());
             front.advance(step);
             self.chunk_bytes -= step;
             bytes -= step;
             if !front.is_empty() {
-                break;
+                return;
             }
             self.chunks.pop_front();
+        }
+        self.tail.advance(bytes.min(self.tail.len()));
+        // The buffer is used again, unless it was an unusually large one.
+        if self.tail.is_empty() && self.tail.capacity() > BYTES_KEPT_MAX {
+            self.tail = BytesMut::new();
         }
     }
 

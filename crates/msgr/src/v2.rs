@@ -2,7 +2,7 @@
 
 use crate::auth::ClientAuth;
 use crate::frame::control::{self, Ack, Keepalive2, Keepalive2Ack};
-use crate::frame::{Frame, SizeLimits, Tag, message_from, message_into};
+use crate::frame::{Frame, SizeLimits, Tag, message_from};
 use crate::handshake::server::Decision;
 use crate::handshake::{Context, Peer, Phase, Step, Wire, client, server};
 use crate::transmit::Transmit;
@@ -312,7 +312,7 @@ impl Connection {
         }
         // What the peer has not acknowledged goes again, under its old numbers.
         for message in &self.session.sent {
-            self.wire.send_message(&message_into(message, message.header.seq, self.session.in_seq))?;
+            self.wire.send_message(message.clone(), self.session.in_seq)?;
         }
         self.flush_queue()
     }
@@ -323,7 +323,7 @@ impl Connection {
         }
         while let Some(message) = self.session.next_to_send(self.lossy) {
             self.session.unacked_in = 0;
-            self.wire.send_message(&message_into(&message, message.header.seq, self.session.in_seq))?;
+            self.wire.send_message(message, self.session.in_seq)?;
         }
         Ok(())
     }

@@ -1,32 +1,31 @@
 //! The message frame: `ceph_msg_header2` (`src/include/msgr.h`) in the first segment, then front, middle and data.
 
-use super::{Frame, SEGMENTS_MAX};
+use super::Frame;
 use crate::Result;
-use axon_denc::{Reader, Writer};
+use axon_denc::Reader;
 use axon_proto::{MessageHeader, RawMessage};
-use bytes::Bytes;
+use bytes::BufMut;
 
 /// `CEPH_MSG_FOOTER_COMPLETE | CEPH_MSG_FOOTER_NOCRC`: the frame has checksums of its own.
 const FLAGS: u8 = 3;
-const HEADER_BYTES: usize = 41;
+pub const HEADER_BYTES: usize = 41;
 
-/// A message as segments; `seq` is the connection's, `ack_seq` the last message received on it.
-pub fn encode(message: &RawMessage, seq: u64, ack_seq: u64) -> [Bytes; SEGMENTS_MAX] {
-    let header = &message.header;
-    let mut w = Writer::with_capacity(HEADER_BYTES);
-    w.u64(seq);
-    w.u64(header.tid);
-    w.u16(header.kind);
-    w.u16(header.priority);
-    w.u16(header.version);
+/// A message's first segment; `ack_seq` is the last message received on the connection.
+pub fn header(header: &MessageHeader, ack_seq: u64) -> [u8; HEADER_BYTES] {
+    let mut bytes = [0; HEADER_BYTES];
+    let mut rest = bytes.as_mut_slice();
+    rest.put_u64_le(header.seq);
+    rest.put_u64_le(header.tid);
+    rest.put_u16_le(header.kind);
+    rest.put_u16_le(header.priority);
+    rest.put_u16_le(header.version);
     // No padding before the data, and no page offset that it should keep.
-    w.u32(0);
-    w.u16(0);
-    w.u64(ack_seq);
-    w.u8(FLAGS);
-    w.u16(header.compat_version);
-    w.u16(0);
-    [w.into_bytes(), message.front.clone(), message.middle.clone(), message.data.clone()]
+    rest.put_u32_le(0);
+    rest.put_u16_le(0);
+    rest.put_u64_le(ack_seq);
+    rest.put_u8(FLAGS);
+    rest.put_u16_le(header.compat_version);
+    bytes
 }
 
 /// The message of a frame, and the sequence number that it acknowledges.

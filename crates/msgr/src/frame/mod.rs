@@ -6,10 +6,10 @@ mod preamble;
 mod reader;
 mod writer;
 
-pub use message::{decode as message_from, encode as message_into};
+pub use message::{decode as message_from, header as message_header};
 pub use preamble::{PREAMBLE_BYTES, Preamble};
 pub use reader::{FrameReader, SizeLimits};
-pub use writer::FrameWriter;
+pub use writer::{FrameWriter, Rest};
 
 use bytes::Bytes;
 

@@ -30,71 +30,80 @@ impl FrameWriter {
         self.compression = Some((algorithm, bytes_min));
     }
 
-    /// Appends a frame of `segments` to `out`.
-    pub fn put(&mut self, tag: Tag, segments: &[Bytes; SEGMENTS_MAX], out: &mut Transmit) -> Result<()> {
-        match self.packed(segments) {
-            Some(packed) => self.assemble(tag, &packed, true, out),
-            None => self.assemble(tag, segments, false, out),
+    /// Appends a frame of one segment to `out`.
+    pub fn put(&mut self, tag: Tag, payload: &[u8], out: &mut Transmit) -> Result<()> {
+        self.put_all(tag, payload, &Default::default(), out)
+    }
+
+    /// Appends a frame of `first` and the `rest` of its segments to `out`.
+    pub fn put_all(&mut self, tag: Tag, first: &[u8], rest: &Rest, out: &mut Transmit) -> Result<()> {
+        match self.packed(first, rest) {
+            Some((first, rest)) => self.assemble(tag, &first, &rest, true, out),
+            None => self.assemble(tag, first, rest, false, out),
         }
     }
 
     /// The segments compressed, when that is agreed and makes them smaller.
-    fn packed(&self, segments: &[Bytes; SEGMENTS_MAX]) -> Option<[Bytes; SEGMENTS_MAX]> {
+    fn packed(&self, first: &[u8], rest: &Rest) -> Option<(Bytes, Rest)> {
         let (algorithm, bytes_min) = self.compression?;
-        let total = |segments: &[Bytes; SEGMENTS_MAX]| segments.iter().map(Bytes::len).sum::<usize>();
-        let plain = total(segments);
+        let total = |first: &[u8], rest: &Rest| first.len() + rest.iter().map(Bytes::len).sum::<usize>();
+        let plain = total(first, rest);
         if (plain as u64) < bytes_min {
             return None;
         }
-        let mut packed: [Bytes; SEGMENTS_MAX] = Default::default();
-        for (slot, segment) in packed.iter_mut().zip(segments) {
+        let first = compress(algorithm, first)?;
+        let mut packed = Rest::default();
+        for (slot, segment) in packed.iter_mut().zip(rest) {
             *slot = compress(algorithm, segment)?;
         }
-        (total(&packed) < plain).then_some(packed)
+        (total(&first, &packed) < plain).then_some((first, packed))
     }
 
     fn assemble(
         &mut self,
         tag: Tag,
-        segments: &[Bytes; SEGMENTS_MAX],
+        first: &[u8],
+        rest: &Rest,
         compressed: bool,
         out: &mut Transmit,
     ) -> Result<()> {
         let mut lengths = [0; SEGMENTS_MAX];
-        for (len, segment) in lengths.iter_mut().zip(segments) {
-            *len = u32::try_from(segment.len()).map_err(|_| Misuse::MessageTooLarge {
-                bytes: segment.len(),
-                bytes_max: u32::MAX as usize,
-            })?;
+        let [front, middle, data] = rest;
+        for (len, bytes) in lengths.iter_mut().zip([first.len(), front.len(), middle.len(), data.len()]) {
+            *len = u32::try_from(bytes)
+                .map_err(|_| Misuse::MessageTooLarge { bytes, bytes_max: u32::MAX as usize })?;
         }
         let preamble = Preamble { compressed, ..Preamble::of(tag, lengths) };
         match &mut self.cipher {
-            Some(cipher) => sealed(cipher, &preamble, segments, out.tail()),
+            Some(cipher) => sealed(cipher, &preamble, first, rest, out.tail()),
             None => {
-                checksummed(&preamble, segments, out);
+                checksummed(&preamble, first, rest, out);
                 Ok(())
             }
         }
     }
 }
 
-fn checksummed(preamble: &Preamble, segments: &[Bytes; SEGMENTS_MAX], out: &mut Transmit) {
-    let [first, rest @ ..] = segments;
+/// The segments behind the first one.
+pub type Rest = [Bytes; SEGMENTS_MAX - 1];
+
+fn checksummed(preamble: &Preamble, first: &[u8], rest: &Rest, out: &mut Transmit) {
     out.put(&preamble.encode());
     if !first.is_empty() {
-        out.put_shared(first);
+        out.put(first);
         out.put(&crc32c(u32::MAX, first).to_le_bytes());
     }
     if preamble.segment_count == 1 {
         return;
     }
-    let mut epilogue = Vec::with_capacity(CRC_EPILOGUE_BYTES);
-    epilogue.push(late_status::COMPLETE);
+    let mut epilogue = [0; CRC_EPILOGUE_BYTES];
+    let mut left = epilogue.as_mut_slice();
+    left.put_u8(late_status::COMPLETE);
     for (i, segment) in rest.iter().enumerate() {
         // Segments behind the last one have no checksum, not that of nothing.
         let sent = i + 1 < preamble.segment_count;
         out.put_shared(segment);
-        epilogue.extend_from_slice(&if sent { crc32c(u32::MAX, segment) } else { 0 }.to_le_bytes());
+        left.put_u32_le(if sent { crc32c(u32::MAX, segment) } else { 0 });
     }
     out.put(&epilogue);
 }
@@ -102,11 +111,11 @@ fn checksummed(preamble: &Preamble, segments: &[Bytes; SEGMENTS_MAX], out: &mut 
 fn sealed(
     cipher: &mut Cipher,
     preamble: &Preamble,
-    segments: &[Bytes; SEGMENTS_MAX],
+    first: &[u8],
+    rest: &Rest,
     out: &mut BytesMut,
 ) -> Result<()> {
-    let [first, rest @ ..] = segments;
-    let onwire: usize = segments.iter().map(|s| padded(s.len())).sum();
+    let onwire: usize = padded(first.len()) + rest.iter().map(|s| padded(s.len())).sum::<usize>();
     out.reserve(onwire + super::PREAMBLE_BYTES + INLINE_BYTES + SECURE_EPILOGUE_BYTES + 3 * TAG_BYTES);
 
     let start = out.len();

@@ -3,10 +3,10 @@
 use crate::auth::{AuthKeys, con_mode};
 use crate::crypto::ciphers;
 use crate::frame::control::{self, Control};
-use crate::frame::{FrameReader, FrameWriter, SEGMENTS_MAX, Tag};
+use crate::frame::{FrameReader, FrameWriter, Tag, message_header};
 use crate::transmit::Transmit;
 use crate::{Algorithm, Limits, Misbehaved, Result};
-use bytes::Bytes;
+use axon_proto::RawMessage;
 
 pub(crate) struct Wire {
     pub reader: FrameReader,
@@ -41,21 +41,22 @@ impl Wire {
     /// Sends a control frame.
     pub fn send<C: Control>(&mut self, control: &C) -> Result<()> {
         let payload = control::encode(control);
-        let segments = [payload, Bytes::new(), Bytes::new(), Bytes::new()];
         let Some(sent) = &mut self.sent else {
-            return self.writer.put(C::TAG, &segments, &mut self.out);
+            return self.writer.put(C::TAG, &payload, &mut self.out);
         };
         let mut frame = Transmit::default();
-        self.writer.put(C::TAG, &segments, &mut frame)?;
+        self.writer.put(C::TAG, &payload, &mut frame)?;
         let frame = frame.take();
         sent.extend_from_slice(&frame);
         self.out.put(&frame);
         Ok(())
     }
 
-    /// Sends a message frame.
-    pub fn send_message(&mut self, segments: &[Bytes; SEGMENTS_MAX]) -> Result<()> {
-        self.writer.put(Tag::Message, segments, &mut self.out)
+    /// Sends a message frame; its number is in its header, `ack_seq` is the last message received.
+    pub fn send_message(&mut self, message: RawMessage, ack_seq: u64) -> Result<()> {
+        let header = message_header(&message.header, ack_seq);
+        let rest = [message.front, message.middle, message.data];
+        self.writer.put_all(Tag::Message, &header, &rest, &mut self.out)
     }
 
     /// Everything sent so far, and no more recording.

@@ -129,7 +129,7 @@ fn a_compression_bomb_is_refused_at_the_limit_of_its_frame() {
             let mut writer = FrameWriter::default();
             writer.compress(algorithm, 0);
             let bomb = if tag == Tag::Message { zeros.clone() } else { zeros.slice(..20_000) };
-            writer.put(tag, &[header, bomb, Bytes::new(), Bytes::new()], &mut out).unwrap();
+            writer.put_all(tag, &header, &[bomb, Bytes::new(), Bytes::new()], &mut out).unwrap();
             let mut reader = FrameReader::default();
             reader.compressed(algorithm);
             let mut input = bytes::BytesMut::from(&out.take()[..]);
@@ -156,8 +156,7 @@ fn a_compressed_frame_without_an_agreement_is_refused_by_its_preamble() {
     let mut out = crate::transmit::Transmit::default();
     let mut writer = FrameWriter::default();
     writer.compress(Algorithm::Zlib, 0);
-    let segments = [Bytes::from(vec![0; 3000]), Bytes::new(), Bytes::new(), Bytes::new()];
-    writer.put(Tag::Hello, &segments, &mut out).unwrap();
+    writer.put(Tag::Hello, &[0; 3000], &mut out).unwrap();
     let preamble = out.take().slice(..32);
     assert_eq!(b.handle_bytes(&preamble), Err(Misbehaved::Compressed.into()));
     assert!(compress(Algorithm::Zlib, &[0; 3000]).unwrap().len() < 100);

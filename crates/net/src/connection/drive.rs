@@ -6,6 +6,7 @@ use axon_msgr::{Connection, Event, Peer};
 use axon_proto::{EntityAddr, UTime};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::pin::pin;
 use std::time::SystemTime;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -130,12 +131,18 @@ impl<E> Driver<'_, E> {
         event: impl Fn(Event) -> Option<E>,
         interrupt: impl Future<Output = ()>,
     ) -> Ended {
-        let mut interrupt = std::pin::pin!(interrupt);
+        let close = self.close;
+        let (mut interrupt, mut closed) = (pin!(interrupt), pin!(close.cancelled()));
         let (mut wrote_at, mut moved_at) = (Instant::now(), Instant::now());
+        // Moved only when it must ring earlier; when it rings too early it is set anew.
+        let mut alarm = pin!(sleep_until(moved_at + self.bounds.idle_max));
         let mut waiting_to_write = false;
         loop {
             if let Err(e) = self.take_events(link, &event) {
                 return Ended::Lost(e);
+            }
+            if self.hand_over().is_err() {
+                return Ended::Closed;
             }
             let has_transmit = link.conn.has_transmit();
             if has_transmit && !waiting_to_write {
@@ -146,10 +153,19 @@ impl<E> Driver<'_, E> {
                 true => (wrote_at + self.bounds.stalled_max).min(moved_at + self.bounds.idle_max),
                 false => moved_at + self.bounds.idle_max,
             };
+            if give_up < alarm.deadline() {
+                alarm.as_mut().reset(give_up);
+            }
             let step = tokio::select! {
-                () = self.close.cancelled() => return self.take_last_commands(link),
+                () = &mut closed => return self.take_last_commands(link),
                 () = &mut interrupt => return Ended::Interrupted,
-                () = sleep_until(give_up) => return Ended::Lost(self.silence(link, has_transmit)),
+                () = &mut alarm => {
+                    if Instant::now() >= give_up {
+                        return Ended::Lost(self.silence(link, has_transmit));
+                    }
+                    alarm.as_mut().reset(give_up);
+                    Ok(false)
+                }
                 permit = self.events.reserve(), if !self.pending.is_empty() => match permit {
                     Ok(permit) => {
                         if let Some(event) = self.pending.pop_front() {
@@ -170,7 +186,7 @@ impl<E> Driver<'_, E> {
                 },
                 command = self.commands.recv(), if link.conn.wants_messages(self.bounds.transmit_bytes_max) => {
                     match command {
-                        Some(command) => self.command(link, command).map(|()| false),
+                        Some(command) => self.queued_commands(link, command).map(|()| false),
                         None => return Ended::Closed,
                     }
                 }
@@ -185,6 +201,33 @@ impl<E> Driver<'_, E> {
                 }
             }
         }
+    }
+
+    /// Gives the owner what its queue has room for. An error: nobody listens any more.
+    fn hand_over(&mut self) -> std::result::Result<(), ()> {
+        while !self.pending.is_empty() {
+            match self.events.try_reserve() {
+                Ok(permit) => {
+                    if let Some(event) = self.pending.pop_front() {
+                        permit.send(event);
+                    }
+                }
+                Err(mpsc::error::TrySendError::Full(())) => break,
+                Err(mpsc::error::TrySendError::Closed(())) => return Err(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes all that is queued, so that one write carries it.
+    fn queued_commands(&mut self, link: &mut Link, first: Command) -> Result<()> {
+        self.command(link, first)?;
+        while link.conn.wants_messages(self.bounds.transmit_bytes_max)
+            && let Ok(next) = self.commands.try_recv()
+        {
+            self.command(link, next)?;
+        }
+        Ok(())
     }
 
     fn take_events(&mut self, link: &mut Link, event: &impl Fn(Event) -> Option<E>) -> Result<()> {

@@ -6,9 +6,9 @@
 
 use super::whereabouts::{Located, Maps};
 use super::{Daemon, DaemonRequest};
-use crate::connection::{Connected, ConnectionEvent, ConnectionHandle};
+use crate::connection::{Connected, ConnectionEvent, ConnectionHandle, Outgoing};
 use crate::dialer::Dialer;
-use crate::mon::commands::{CommandTable, Ended};
+use crate::mon::commands::{CommandTable, Ended, Unsent};
 use crate::mon::session::Waiter;
 use crate::{Error, Result};
 use axon_core::{CommandError, CommandOutput};
@@ -17,19 +17,23 @@ use axon_proto::msgs::command_reply::MCommandReply;
 use axon_proto::msgs::mgr_command::MMgrCommand;
 use axon_proto::msgs::mgr_command_reply::MMgrCommandReply;
 use axon_proto::{EntityAddrVec, EntityType, Message, Payload, RawMessage};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, warn};
 
 /// Commands without an answer beyond which no further one is taken from the queue.
 const IN_FLIGHT_MAX: usize = 256;
-/// `ms_initial_backoff`; doubles up to the second.
-const BACKOFF: Duration = Duration::from_millis(200);
+/// After a failure, or a connection that was of no use; doubles up to the second. Less than `ms_initial_backoff`, which would be
+/// felt where the next attempt succeeds.
+const BACKOFF: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Before a command is sent again to an OSD whose map differs from ours.
+const MAP_PAUSE: Duration = Duration::from_millis(200);
 /// How often callers that left are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -48,7 +52,7 @@ struct Link {
 impl Link {
     /// Whether a new one may follow at once when it ends: one that was of no use is no reason to hurry.
     fn was_useful(&self) -> bool {
-        self.answered || self.since.elapsed() > BACKOFF
+        self.answered || self.since.elapsed() > BACKOFF_MAX
     }
 }
 
@@ -65,7 +69,10 @@ pub(super) struct DaemonSession {
     /// Where it was when the last attempt failed.
     failed_at: Option<EntityAddrVec>,
     retry_at: Instant,
+    sweep_at: Instant,
     idle_since: Instant,
+    /// Rings when something is due, or before; it is moved only when it must ring earlier.
+    alarm: Pin<Box<Sleep>>,
 }
 
 enum Wake {
@@ -74,8 +81,7 @@ enum Wake {
     Connected(Result<Connected>),
     Event(Option<ConnectionEvent>),
     Room,
-    Deadline,
-    Sweep,
+    Alarm,
 }
 
 impl DaemonSession {
@@ -98,7 +104,9 @@ impl DaemonSession {
             failure: None,
             failed_at: None,
             retry_at: now,
+            sweep_at: now + SWEEP,
             idle_since: now,
+            alarm: Box::pin(sleep_until(now + SWEEP)),
         }
     }
 
@@ -107,7 +115,15 @@ impl DaemonSession {
         while open || !self.commands.is_empty() {
             self.settle();
             match self.wake(open).await {
-                Wake::Request(Some((request, waiter))) => drop(self.commands.insert(request, waiter)),
+                Wake::Request(Some((request, waiter))) => {
+                    self.commands.insert(request, waiter);
+                    // What waits behind it goes out with it.
+                    while self.commands.len() < IN_FLIGHT_MAX
+                        && let Ok((request, waiter)) = self.requests.try_recv()
+                    {
+                        self.commands.insert(request, waiter);
+                    }
+                }
                 Wake::Request(None) => open = false,
                 // The client is gone, and with it everybody who waits.
                 Wake::Maps(false) => return self.fail_all(ESHUTDOWN, "the client is shut down"),
@@ -115,15 +131,7 @@ impl DaemonSession {
                 Wake::Connected(result) => self.handle_connected(result),
                 Wake::Event(Some(event)) => self.handle_event(event),
                 Wake::Event(None) => self.unlink("the connection is gone"),
-                Wake::Deadline => self.expire(),
-                Wake::Sweep => {
-                    self.commands.retain(|waiter| !waiter.answer.is_closed());
-                    self.listen_for_life();
-                    if self.commands.is_empty() && self.idle_since.elapsed() > self.dialer.config.daemon_idle
-                    {
-                        self.requests.close();
-                    }
-                }
+                Wake::Alarm => self.ring(),
             }
             if !self.commands.is_empty() {
                 self.idle_since = Instant::now();
@@ -133,12 +141,11 @@ impl DaemonSession {
     }
 
     async fn wake(&mut self, open: bool) -> Wake {
-        let deadline = self.commands.next_deadline().map(Instant::from_std);
         let now = Instant::now();
-        let sweep = match self.retry_at > now {
-            true => self.retry_at,
-            false => now + SWEEP,
-        };
+        let due = self.due(now);
+        if due < self.alarm.deadline() {
+            self.alarm.as_mut().reset(due);
+        }
         let full = self.link.as_ref().filter(|_| self.commands.has_unsent() && now >= self.retry_at);
         let full = full.map(|link| link.handle.clone());
         tokio::select! {
@@ -147,9 +154,30 @@ impl DaemonSession {
             done = connected(&mut self.connecting) => Wake::Connected(done),
             event = next_event(&mut self.link) => Wake::Event(event),
             () = room(full) => Wake::Room,
-            () = sleep_until(deadline.unwrap_or(sweep)), if deadline.is_some_and(|d| d <= sweep) => Wake::Deadline,
-            () = sleep_until(sweep) => Wake::Sweep,
+            () = &mut self.alarm => Wake::Alarm,
         }
+    }
+
+    /// When the next deadline, attempt or sweep is due.
+    fn due(&self, now: Instant) -> Instant {
+        let deadline = self.commands.next_deadline().map(Instant::from_std);
+        let retry = Some(self.retry_at).filter(|at| *at > now);
+        deadline.into_iter().chain(retry).fold(self.sweep_at, Instant::min)
+    }
+
+    fn ring(&mut self) {
+        let now = Instant::now();
+        self.expire();
+        if now >= self.sweep_at {
+            self.sweep_at = now + SWEEP;
+            self.commands.retain(|waiter| !waiter.answer.is_closed());
+            self.listen_for_life();
+            if self.commands.is_empty() && self.idle_since.elapsed() > self.dialer.config.daemon_idle {
+                self.requests.close();
+            }
+        }
+        let due = self.due(now);
+        self.alarm.as_mut().reset(due);
     }
 
     /// Brings connection and commands in line with the maps.
@@ -186,14 +214,16 @@ impl DaemonSession {
         }
         while link.handle.has_room() {
             let next = self.commands.next_unsent(|waiter| !waiter.answer.is_closed());
-            let Some((tid, request, again)) = next else { return };
+            let Some(Unsent { tid, request, again }) = next else { return };
             self.dialer.resent.fetch_add(u64::from(again), Ordering::Relaxed);
             debug!(tid, daemon = %self.daemon, "command sent");
-            let cmd = vec![request.json];
+            let data = request.input.clone();
             let message = match self.daemon {
                 // By its own message type, or it would be taken for a `tell`.
-                Daemon::Mgr => Message::from(MMgrCommand { tid, fsid, cmd, data: request.input }),
-                _ => Message::from(MCommand { tid, fsid, cmd, data: request.input }),
+                Daemon::Mgr => {
+                    Message::from(MMgrCommand { tid, fsid, cmd: vec![request.json.clone()], data }).into()
+                }
+                _ => Outgoing::Raw(MCommand::raw(tid, &fsid, &request.json, data)),
             };
             // There is room; an end comes as an event.
             let _ = link.handle.try_send(message);
@@ -221,15 +251,13 @@ impl DaemonSession {
             Ok(Connected { handle, events, peer }) => {
                 debug!(daemon = %self.daemon, con_mode = peer.con_mode, "connected");
                 let now = Instant::now();
-                (self.failures, self.failure, self.failed_at, self.retry_at) = (0, None, None, now);
+                (self.failure, self.failed_at, self.retry_at) = (None, None, now);
                 let (since, heard, pinged) = (now, now, now);
                 self.link = Some(Link { handle, events, addrs, since, heard, pinged, answered: false });
             }
             Err(e) => {
                 warn!(daemon = %self.daemon, "cannot connect: {e}");
-                self.failures += 1;
-                let backoff = BACKOFF * 2u32.saturating_pow(self.failures.min(8) - 1);
-                self.retry_at = Instant::now() + backoff.min(BACKOFF_MAX);
+                self.back_off();
                 let why = e.to_string();
                 self.failure = Some(e);
                 self.failed_at = Some(addrs);
@@ -266,7 +294,7 @@ impl DaemonSession {
             {
                 // It did not run: one side's map is behind.
                 self.commands.unsend(reply.tid);
-                self.retry_at = Instant::now() + BACKOFF;
+                self.retry_at = Instant::now() + MAP_PAUSE;
             }
             Ok(Message::MCommandReply(reply)) => {
                 self.answer(reply.tid, CommandOutput { retval: reply.r, outs: reply.rs, outbl: reply.data });
@@ -297,6 +325,7 @@ impl DaemonSession {
     fn answer(&mut self, tid: u64, output: CommandOutput) {
         if let Some(link) = &mut self.link {
             link.answered = true;
+            self.failures = 0;
         }
         if let Some(waiter) = self.commands.answer(tid) {
             let _ = waiter.answer.send(Ok(output));
@@ -307,11 +336,19 @@ impl DaemonSession {
         self.connecting = None;
         let Some(link) = self.link.take() else { return };
         debug!(daemon = %self.daemon, "session ended: {why}");
-        let pause = if link.was_useful() { Duration::ZERO } else { BACKOFF };
-        self.retry_at = Instant::now() + pause;
+        match link.was_useful() {
+            true => self.retry_at = Instant::now(),
+            false => self.back_off(),
+        }
         for waiter in self.commands.session_ended() {
             let _ = waiter.answer.send(Err(CommandError::Lost { target: self.daemon.to_string() }));
         }
+    }
+
+    fn back_off(&mut self) {
+        self.failures += 1;
+        let backoff = BACKOFF * 2u32.saturating_pow(self.failures.min(12) - 1);
+        self.retry_at = Instant::now() + backoff.min(BACKOFF_MAX);
     }
 
     fn expire(&mut self) {

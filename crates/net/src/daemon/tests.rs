@@ -242,10 +242,13 @@ async fn a_half_open_link_is_noticed_and_the_command_goes_over_another() {
     f.wire.open.send_replace(false);
     let begun = Instant::now();
     let answer = f.start("version", 0, LONG).await;
+    let mut others = Vec::new();
     let calls = f.wire.accepted.load(Ordering::Relaxed);
     while f.wire.accepted.load(Ordering::Relaxed) == calls {
         assert!(begun.elapsed() < Duration::from_secs(5), "nobody noticed");
-        sleep(Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(100)).await;
+        // More commands are no sign of life.
+        others.push(f.start("version", 0, LONG).await);
     }
     f.wire.open.send_replace(true);
     timeout(Duration::from_secs(5), answer).await.expect("in time").unwrap().unwrap();

@@ -39,6 +39,15 @@ struct Waiting<W> {
     waiter: W,
 }
 
+/// What is to be sent now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unsent<'a> {
+    pub tid: u64,
+    pub request: &'a Request,
+    /// An earlier session has been sent it.
+    pub again: bool,
+}
+
 /// The table; `W` is whatever the caller wakes.
 #[derive(Debug)]
 pub struct CommandTable<W> {
@@ -94,18 +103,18 @@ impl<W> CommandTable<W> {
         tid
     }
 
-    /// The oldest that the session in use has not been sent and that is still `wanted`, and whether an earlier session has been;
-    /// from here on it counts as sent.
-    pub fn next_unsent(&mut self, wanted: impl Fn(&W) -> bool) -> Option<(u64, Request, bool)> {
-        while let Some(tid) = self.unsent.pop_first() {
-            let Some(w) = self.waiting.get_mut(&tid) else { continue };
-            if wanted(&w.waiter) {
-                let again = std::mem::replace(&mut w.sent, true);
-                return Some((tid, w.request.clone(), again));
+    /// The oldest that the session in use has not been sent and that is still `wanted`; from here on it counts as sent.
+    pub fn next_unsent(&mut self, wanted: impl Fn(&W) -> bool) -> Option<Unsent<'_>> {
+        let tid = loop {
+            let tid = self.unsent.pop_first()?;
+            if self.waiting.get(&tid).is_some_and(|w| wanted(&w.waiter)) {
+                break tid;
             }
             self.remove(tid);
-        }
-        None
+        };
+        let w = self.waiting.get_mut(&tid)?;
+        let again = std::mem::replace(&mut w.sent, true);
+        Some(Unsent { tid, request: &w.request, again })
     }
 
     /// The daemon asks to send `tid` again (`EAGAIN`): it did not run.
@@ -184,7 +193,7 @@ mod tests {
 
     /// Sends what the session has not been sent.
     fn tids(table: &mut CommandTable<char>) -> Vec<u64> {
-        std::iter::from_fn(|| table.next_unsent(|_| true)).map(|(tid, ..)| tid).collect()
+        std::iter::from_fn(|| table.next_unsent(|_| true).map(|unsent| unsent.tid)).collect()
     }
 
     #[test]

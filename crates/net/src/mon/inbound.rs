@@ -10,7 +10,8 @@ use crate::dialer::spoken_at;
 use crate::event::Event;
 use axon_core::CommandOutput;
 use axon_proto::msgs::auth_reply::MAuthReply;
-use axon_proto::{Message, MonMap, RawMessage, UTime};
+use axon_proto::msgs::mon_command_ack::MMonCommandAck;
+use axon_proto::{Message, MonMap, Payload, RawMessage, UTime};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -35,6 +36,20 @@ impl Session {
 
     fn handle_raw(&mut self, raw: RawMessage) {
         let kind = raw.header.kind;
+        // The most frequent one, by the short way.
+        if kind == MMonCommandAck::TYPE {
+            match MMonCommandAck::result(&raw) {
+                Ok((retval, outs)) => {
+                    let output = CommandOutput { retval, outs, outbl: raw.data };
+                    match self.commands.answer(raw.header.tid) {
+                        Some(waiter) => drop(waiter.answer.send(Ok(output))),
+                        None => debug!(tid = raw.header.tid, "an answer that nobody waits for"),
+                    }
+                }
+                Err(e) => error!(kind, "a monitor's answer cannot be read and is left out: {e}"),
+            }
+            return;
+        }
         match Message::decode(raw) {
             Ok(message) => self.handle_message(message),
             // Not a reason to end the session: the next monitor would send the same.
@@ -44,13 +59,6 @@ impl Session {
 
     fn handle_message(&mut self, message: Message) {
         match message {
-            Message::MMonCommandAck(ack) => {
-                let output = CommandOutput { retval: ack.r, outs: ack.rs, outbl: ack.data };
-                match self.commands.answer(ack.tid) {
-                    Some(waiter) => drop(waiter.answer.send(Ok(output))),
-                    None => debug!(tid = ack.tid, "an answer that nobody waits for"),
-                }
-            }
             Message::MMonGetVersionReply(reply) => {
                 if let Some(waiter) = self.versions.remove(&reply.handle) {
                     let _ = waiter.send(Ok((reply.version, reply.oldest_version)));

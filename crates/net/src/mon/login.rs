@@ -72,8 +72,8 @@ pub(super) fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::Protocol { source: axon_msgr::Error::Auth(_), .. })
 }
 
-/// `ms_initial_backoff`.
-const BACKOFF: Duration = Duration::from_millis(200);
+/// Less than `ms_initial_backoff`, which would be felt where the next attempt succeeds.
+const BACKOFF: Duration = Duration::from_millis(20);
 
 async fn login(
     dialer: Arc<Dialer>,
@@ -88,7 +88,7 @@ async fn login(
             Err(e) if !is_refusal(&e) && Instant::now() + backoff < until => {
                 debug!(mon = candidate.name, "not yet: {e}");
                 sleep(backoff).await;
-                backoff *= 2;
+                backoff = (backoff * 2).min(Duration::from_secs(1));
             }
             done => return (candidate, done),
         }

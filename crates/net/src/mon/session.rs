@@ -6,7 +6,7 @@
 //! - events reach the owner in the order in which the monitor sent them; when the owner does not take them the task keeps
 //!   up to [`EVENTS_HELD_MAX`] and then stops reading, but goes on answering requests.
 
-use super::commands::{CommandTable, Ended, Request as CommandRequest};
+use super::commands::{CommandTable, Ended, Request as CommandRequest, Unsent};
 use super::hunt::Hunt;
 use super::login::{Login, Round, is_refusal};
 use super::status::{MonError, OpenSession, SessionState};
@@ -25,11 +25,12 @@ use axon_proto::msgs::mon_get_version::MMonGetVersion;
 use axon_proto::msgs::mon_subscribe::{MMonSubscribe, SubscribeItem};
 use axon_proto::{FsMap, Message, MonMap};
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -71,6 +72,12 @@ pub(crate) enum Request {
 /// Most events that wait for the owner inside the task.
 const EVENTS_HELD_MAX: usize = 4096;
 
+/// When nothing is due.
+const FAR: Duration = Duration::from_secs(3600);
+
+/// Messages and requests that are taken at once, before what else may be due is looked at.
+const BATCH_MAX: usize = 64;
+
 /// Upstream's `tick` while connected (`mon_client_log_interval`).
 const TICK: Duration = Duration::from_secs(1);
 
@@ -103,6 +110,8 @@ pub(crate) struct Session {
     /// Sessions in a row that ended before the monitor answered a subscription.
     stillborn: u32,
     pub(super) outbox: VecDeque<Event>,
+    /// Rings at the next deadline or end of a round, or before; it is moved only when it must ring earlier.
+    alarm: Pin<Box<Sleep>>,
     channels: Channels,
 }
 
@@ -121,8 +130,7 @@ enum Wake {
     Request(Option<Request>),
     Connection(Option<ConnectionEvent>),
     Login(Box<Login>),
-    RoundOver,
-    Deadline,
+    Alarm,
     Tick,
     Room,
     Delivered,
@@ -148,6 +156,7 @@ impl Session {
             round: None,
             stillborn: 0,
             outbox: VecDeque::new(),
+            alarm: Box::pin(sleep_until(Instant::now() + FAR)),
             channels,
         }
     }
@@ -160,12 +169,11 @@ impl Session {
         loop {
             match self.wake(&mut ticks).await {
                 Wake::Stop | Wake::Request(None) | Wake::OwnerGone => break,
-                Wake::Request(Some(request)) => self.handle_request(request),
-                Wake::Connection(Some(event)) => self.handle_connection(event),
+                Wake::Request(Some(request)) => self.handle_requests(request),
+                Wake::Connection(Some(event)) => self.handle_events(event),
                 Wake::Connection(None) => self.reopen("the connection is gone".to_owned()),
                 Wake::Login(login) => self.handle_login(*login),
-                Wake::RoundOver => self.next_round(),
-                Wake::Deadline => self.expire(),
+                Wake::Alarm => self.ring(),
                 Wake::Tick => self.tick(),
                 Wake::Room => self.flush(),
                 Wake::Delivered => {}
@@ -175,8 +183,9 @@ impl Session {
     }
 
     async fn wake(&mut self, ticks: &mut tokio::time::Interval) -> Wake {
-        let deadline = self.commands.next_deadline().map(Instant::from_std);
-        let round_until = self.round.as_ref().map(|round| round.until);
+        if let Some(due) = self.due().filter(|due| *due < self.alarm.deadline()) {
+            self.alarm.as_mut().reset(due);
+        }
         let full = self.active.as_ref().filter(|active| self.is_behind(active));
         let full = full.map(|active| active.handle.clone());
         let reading = self.outbox.len() < EVENTS_HELD_MAX;
@@ -193,19 +202,54 @@ impl Session {
             },
             event = next_event(&mut self.active), if reading => Wake::Connection(event),
             login = next_login(&mut self.round) => Wake::Login(Box::new(login)),
-            () = at(round_until) => Wake::RoundOver,
-            () = at(deadline) => Wake::Deadline,
+            () = &mut self.alarm => Wake::Alarm,
             _ = ticks.tick() => Wake::Tick,
             () = room(full) => Wake::Room,
             request = self.channels.requests.recv() => Wake::Request(request),
         }
     }
 
+    /// A request, and what waits behind it.
+    fn handle_requests(&mut self, first: Request) {
+        self.handle_request(first);
+        for _ in 1..BATCH_MAX {
+            let Ok(next) = self.channels.requests.try_recv() else { break };
+            self.handle_request(next);
+        }
+        self.flush();
+    }
+
+    /// An event of the connection, and what waits behind it.
+    fn handle_events(&mut self, first: ConnectionEvent) {
+        self.handle_connection(first);
+        for _ in 1..BATCH_MAX {
+            let full = self.outbox.len() >= EVENTS_HELD_MAX;
+            let Some(active) = self.active.as_mut().filter(|_| !full) else { break };
+            let Ok(next) = active.events.try_recv() else { break };
+            self.handle_connection(next);
+        }
+    }
+
+    /// When the next command's deadline or the round under way ends.
+    fn due(&self) -> Option<Instant> {
+        let deadline = self.commands.next_deadline().map(Instant::from_std);
+        deadline.into_iter().chain(self.round.as_ref().map(|round| round.until)).min()
+    }
+
+    fn ring(&mut self) {
+        let now = Instant::now();
+        self.expire();
+        if self.round.as_ref().is_some_and(|round| round.until <= now) {
+            self.next_round();
+        }
+        let next = self.due().unwrap_or(now + FAR);
+        self.alarm.as_mut().reset(next);
+    }
+
     fn handle_request(&mut self, request: Request) {
         match request {
             Request::Command { request, waiter } => {
                 self.commands.insert(request, waiter);
-                self.flush();
             }
             Request::Send(message) => self.send(message),
             Request::Subscribe { what, start, once } => {
@@ -254,17 +298,11 @@ impl Session {
         };
         while active.handle.has_room() {
             let next = self.commands.next_unsent(|waiter| !waiter.answer.is_closed());
-            let Some((tid, request, again)) = next else { return };
+            let Some(Unsent { tid, request, again }) = next else { return };
             self.dialer.resent.fetch_add(u64::from(again), Ordering::Relaxed);
-            let message = MMonCommand {
-                tid,
-                version: 0,
-                fsid: monmap.fsid,
-                cmd: vec![request.json],
-                data: request.input,
-            };
             debug!(tid, mon = active.open.mon, "command sent");
-            let _ = active.handle.try_send(Message::from(message));
+            let message = MMonCommand::raw(tid, &monmap.fsid, &request.json, request.input.clone());
+            let _ = active.handle.try_send(message);
         }
     }
 
@@ -485,13 +523,6 @@ async fn next_event(active: &mut Option<Active>) -> Option<ConnectionEvent> {
 async fn next_login(round: &mut Option<Round>) -> Login {
     match round {
         Some(round) => round.success().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn at(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

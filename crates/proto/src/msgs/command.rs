@@ -2,8 +2,8 @@
 //! named monitor, or us. Input travels in the data section; the answer is `MCommandReply` with the same tid.
 
 use crate::Fsid;
-use crate::message::{Parts, Payload, RawMessage};
-use axon_denc::{Features, Result};
+use crate::message::{MessageHeader, Parts, Payload, RawMessage};
+use axon_denc::{Features, Result, Writer};
 use bytes::Bytes;
 use std::fmt;
 
@@ -19,6 +19,21 @@ pub struct MCommand {
 impl fmt::Debug for MCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MCommand").field("tid", &self.tid).finish_non_exhaustive()
+    }
+}
+
+impl MCommand {
+    /// The message of one command as the connection sends it, encoded in one piece.
+    #[must_use]
+    pub fn raw(tid: u64, fsid: &Fsid, json: &str, data: Bytes) -> RawMessage {
+        let mut front = Writer::with_capacity(16 + 4 + 4 + json.len());
+        front.value(fsid, Features::ALL);
+        front.length(1);
+        front.string(json);
+        let version = Self::VERSION;
+        let (kind, priority) = (Self::TYPE, Self::PRIORITY);
+        let header = MessageHeader { seq: 0, tid, kind, priority, version, compat_version: version };
+        RawMessage { header, front: front.into_bytes(), middle: Bytes::new(), data }
     }
 }
 
@@ -43,5 +58,18 @@ impl Payload for MCommand {
     #[cfg(test)]
     fn samples() -> Vec<Self> {
         vec![MCommand { tid: 1, fsid: Fsid([2; 16]), cmd: vec!["{}".into()], data: Bytes::from_static(b"d") }]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_command_in_one_piece_is_the_same_message() {
+        let fsid = Fsid([9; 16]);
+        let data = Bytes::from_static(b"in");
+        let typed = MCommand { tid: 8, fsid, cmd: vec!["{}".to_owned()], data: data.clone() };
+        assert_eq!(MCommand::raw(8, &fsid, "{}", data), typed.to_raw(Features::ALL));
     }
 }

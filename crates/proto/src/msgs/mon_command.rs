@@ -3,8 +3,8 @@
 
 use super::paxos;
 use crate::Fsid;
-use crate::message::{Parts, Payload, RawMessage};
-use axon_denc::{Features, Result};
+use crate::message::{MessageHeader, Parts, Payload, RawMessage};
+use axon_denc::{Features, Result, Writer};
 use bytes::Bytes;
 use std::fmt;
 
@@ -21,6 +21,22 @@ pub struct MMonCommand {
 impl fmt::Debug for MMonCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MMonCommand").field("tid", &self.tid).finish_non_exhaustive()
+    }
+}
+
+impl MMonCommand {
+    /// The message of one command as the connection sends it, encoded in one piece.
+    #[must_use]
+    pub fn raw(tid: u64, fsid: &Fsid, json: &str, data: Bytes) -> RawMessage {
+        let mut front = Writer::with_capacity(paxos::BYTES + 16 + 4 + 4 + json.len());
+        paxos::put(&mut front, 0);
+        front.value(fsid, Features::ALL);
+        front.length(1);
+        front.string(json);
+        let version = Self::VERSION;
+        let (kind, priority) = (Self::TYPE, Self::PRIORITY);
+        let header = MessageHeader { seq: 0, tid, kind, priority, version, compat_version: version };
+        RawMessage { header, front: front.into_bytes(), middle: Bytes::new(), data }
     }
 }
 
@@ -82,6 +98,7 @@ mod tests {
         assert_eq!(raw.front, expect);
         assert_eq!((raw.header.tid, raw.header.kind), (3, 50));
         assert_eq!(MMonCommand::decode(&raw).unwrap(), message);
+        assert_eq!(MMonCommand::raw(3, &message.fsid, "{secret}", message.data.clone()), raw);
         assert!(!format!("{message:?}").contains("secret"));
     }
 }

@@ -24,6 +24,15 @@ impl fmt::Debug for MMonCommandAck {
     }
 }
 
+impl MMonCommandAck {
+    /// Return code and status text alone: the command that comes back with them is left out.
+    pub fn result(raw: &RawMessage) -> Result<(i32, String)> {
+        let mut r = raw.front_reader(Self::NAME);
+        paxos::version(&mut r)?;
+        Ok((r.i32()?, r.value()?))
+    }
+}
+
 impl Payload for MMonCommandAck {
     const TYPE: u16 = 51;
     const NAME: &'static str = "MMonCommandAck";

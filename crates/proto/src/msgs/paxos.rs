@@ -3,6 +3,9 @@
 
 use axon_denc::{Reader, Result, Writer};
 
+/// Length of the prefix.
+pub(super) const BYTES: usize = 18;
+
 /// Writes the prefix.
 pub(super) fn put(w: &mut Writer, version: u64) {
     w.u64(version);
