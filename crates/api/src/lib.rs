@@ -19,7 +19,7 @@ pub mod http;
 pub(crate) mod kept;
 pub mod openapi;
 pub(crate) mod orchestrator;
-pub(crate) mod outbound;
+pub mod outbound;
 pub mod own_writes;
 pub mod release;
 pub mod resources;
@@ -27,6 +27,7 @@ pub mod server;
 pub mod settings;
 pub(crate) mod smart;
 pub mod tasks;
+pub mod telemetry;
 pub mod ui;
 mod view_cache;
 

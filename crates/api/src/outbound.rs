@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_util::rt::TokioIo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -32,6 +32,8 @@ pub struct Ask<'a> {
     pub url: &'a str,
     /// User and password; those within the URL count when there are none.
     pub login: Option<(&'a str, &'a str)>,
+    /// Further headers; like credentials they go to no other server.
+    pub headers: &'a [(&'a str, &'a str)],
     /// Sent as JSON.
     pub body: Option<&'a serde_json::Value>,
     /// Whether the server's certificate must be good.
@@ -43,6 +45,7 @@ pub struct Ask<'a> {
 #[derive(Clone, Debug)]
 pub struct Answered {
     pub status: StatusCode,
+    pub headers: HeaderMap,
     pub body: Bytes,
 }
 
@@ -83,7 +86,9 @@ async fn follow(ask: Ask<'_>, first: Place) -> Result<Answered, OutboundError> {
     let login = login.or_else(|| first.login.clone());
     let mut place = first.clone();
     for _ in 0..=REDIRECTS_MAX {
-        let login = login.as_ref().filter(|_| place.is_same_server(&first));
+        let own = place.is_same_server(&first);
+        let login = login.as_ref().filter(|_| own);
+        let ask = Ask { headers: if own { ask.headers } else { &[] }, ..ask };
         let (answered, location) = once(&ask, &place, login).await?;
         match location.filter(|_| answered.status.is_redirection() && *ask.method == Method::GET) {
             None => return Ok(answered),
@@ -220,6 +225,11 @@ fn request(
         .header(HOST, host)
         .header(USER_AGENT, concat!("axon/", env!("CARGO_PKG_VERSION")))
         .header(ACCEPT, if ask.body.is_some() { "application/json" } else { "*/*" });
+    if let Some(headers) = request.headers_mut() {
+        for (name, value) in ask.headers {
+            headers.insert(HeaderName::try_from(*name)?, HeaderValue::try_from(*value)?);
+        }
+    }
     if let Some((user, password)) = login {
         let text = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
         let mut value = HeaderValue::try_from(text)?;
@@ -247,13 +257,14 @@ where
     let exchange = async {
         let response = sender.send_request(request).await.map_err(|e| broken(with_causes(&e)))?;
         let status = response.status();
-        let location = response.headers().get(LOCATION).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let headers = response.headers().clone();
+        let location = headers.get(LOCATION).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
         let body = body.map_err(|e| {
             let long = e.downcast_ref::<LengthLimitError>().is_some();
             broken(if long { format!("more than {BODY_BYTES_MAX} bytes") } else { e.to_string() })
         })?;
-        Ok((Answered { status, body: body.to_bytes() }, location))
+        Ok((Answered { status, headers, body: body.to_bytes() }, location))
     };
     // The connection works only while it is polled, and ends with the exchange.
     tokio::pin!(exchange, connection);

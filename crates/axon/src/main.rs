@@ -6,6 +6,7 @@ mod log;
 mod mgr;
 mod mgr_args;
 mod settings;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
     match args.next().as_deref() {
         Some("mgr") => mgr::main(args),
         Some("command") => command::main(args),
+        Some("trace") => trace::main(args),
         Some("dencoder") => dencoder::main(args),
         Some("-v" | "--version") => {
             println!("axon {}", env!("CARGO_PKG_VERSION"));
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
             eprint!(
                 "usage: axon mgr -i ID [options]        run the manager (axon mgr --help)\n       \
                  axon command [options] WORDS…   ask a daemon (axon command --help)\n       \
+                 axon trace [options] WORDS…     where the time of a command or REST request goes (axon trace --help)\n       \
                  axon dencoder …                 decode Ceph's types (axon dencoder --help)\n"
             );
             ExitCode::from(2)

@@ -21,6 +21,7 @@ pub mod pool_history;
 pub mod state;
 pub mod tell;
 pub mod text;
+pub mod trace;
 
 pub use cluster::Cluster;
 pub use command::{Command, CommandError, CommandOutput, CommandSink, Commands, Target};

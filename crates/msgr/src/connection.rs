@@ -104,6 +104,12 @@ impl Connection {
         of!(&self.protocol, c => c.is_closed())
     }
 
+    /// The part of the handshake that is under way, or `ready`, or `closed`.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        of!(&self.protocol, c => c.phase())
+    }
+
     /// Whether the session goes on after the socket is lost.
     #[must_use]
     pub fn is_lossless(&self) -> bool {

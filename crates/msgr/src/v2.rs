@@ -89,6 +89,15 @@ impl Connection {
         matches!(self.state, State::Ready)
     }
 
+    pub(crate) fn phase(&self) -> &'static str {
+        match &self.state {
+            State::Banner(_) => "banner",
+            State::Handshake(phase) => phase.name(),
+            State::Ready => "ready",
+            State::Closed => "closed",
+        }
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }

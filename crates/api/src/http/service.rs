@@ -16,16 +16,20 @@ use super::version::ApiVersion;
 use crate::audit;
 use crate::auth::Caller;
 use crate::dashboard::Dashboard;
+use crate::telemetry::{Finished, Telemetry, TraceParent};
 use crate::ui::Ui;
+use axon_core::trace::{self, Trace};
 use bytes::Bytes;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body as _;
 use http_body_util::Full;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The served API. Cheap to clone; a `tower::Service`.
 #[derive(Clone)]
@@ -38,6 +42,7 @@ pub(crate) struct Inner {
     /// Empty, or `/prefix`.
     prefix: String,
     cors: Cors,
+    telemetry: Option<Telemetry>,
 }
 
 impl Api {
@@ -50,7 +55,7 @@ impl Api {
             prefix => format!("/{prefix}"),
         };
         let cors = Cors::new(&dash.option("cross_origin_url").unwrap_or_default(), dash.release());
-        Ok(Api(Arc::new(Inner { dash, router, ui, prefix, cors })))
+        Ok(Api(Arc::new(Inner { dash, router, ui, prefix, cors, telemetry: Telemetry::from_env() })))
     }
 
     /// The served routes.
@@ -65,10 +70,35 @@ impl Api {
         &self.0.prefix
     }
 
-    /// Answers a request.
+    /// Answers a request; with the hops of its answer when it, or the configuration, asks for them.
     pub async fn handle<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Response<Full<Bytes>>
     where
-        B: http_body::Body<Data = Bytes>,
+        B: http_body::Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let wanted = request.headers().contains_key(TRACE);
+        if !wanted && self.0.telemetry.is_none() {
+            return self.answer(request, peer).await;
+        }
+        let trace = Trace::root(format!("{} {}", request.method(), request.uri().path()), Instant::now());
+        let is_known = wanted && self.0.caller(request.headers()).is_some();
+        let caller = TraceParent::of(request.headers());
+        let mut response = trace::scope(trace.clone(), self.answer(request, peer)).await;
+        trace.note("status", response.status().as_str());
+        trace.end(Instant::now());
+        // What it shows is nobody's business who has not logged in.
+        if is_known && let Ok(value) = HeaderValue::try_from(trace.to_json().to_string()) {
+            response.headers_mut().insert(TRACE, value);
+        }
+        if let Some(telemetry) = &self.0.telemetry {
+            telemetry.send(Finished { trace, caller });
+        }
+        response
+    }
+
+    async fn answer<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Response<Full<Bytes>>
+    where
+        B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
@@ -87,7 +117,12 @@ impl Api {
             None if parts.method == Method::GET => (inner.ui.serve(path, &headers).await, None),
             None => (Err(ApiError::not_found_path(parts.uri.path())), None),
         };
+        let encoding = trace::current().map(|trace| trace.child("encode the answer", Instant::now()));
         let mut response = inner.respond(answer, route, &headers).await;
+        if let Some(hop) = encoding {
+            hop.note("body", format!("{} bytes", response.body().size_hint().lower()));
+            hop.end(Instant::now());
+        }
         inner.cors.apply(&parts.method, &headers, response.headers_mut());
         response
     }
@@ -102,9 +137,10 @@ impl Api {
         peer: Option<SocketAddr>,
     ) -> Answer
     where
-        B: http_body::Body<Data = Bytes>,
+        B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let begun = Instant::now();
         let op = self.0.router.routes()[index].op;
         let parsed = match op.method.has_body() {
             true => body::read(op, headers, body).await?,
@@ -138,7 +174,12 @@ impl Api {
             return Err(why());
         }
         call.check_params()?;
-        dispatch(call).await
+        let Some(trace) = trace::current() else { return dispatch(call).await };
+        trace.past("route, body, permission", begun, Instant::now());
+        let hop = trace.child("handler", Instant::now());
+        let answer = trace::scope(hop.clone(), dispatch(call)).await;
+        hop.end(Instant::now());
+        answer
     }
 }
 
@@ -190,6 +231,9 @@ impl Inner {
         response
     }
 }
+
+/// A request with this header gets the hops of its answer in the same header of the response, as JSON.
+pub const TRACE: &str = "axon-trace";
 
 /// The token of a request: the cookie, else the header. A bad cookie is not rescued by a good header.
 #[must_use]
@@ -264,7 +308,12 @@ async fn dispatch(call: Call) -> Answer {
             let metadata =
                 task.metadata.iter().map(|(key, param)| ((*key).to_owned(), argument(&call, param)));
             let metadata = metadata.collect();
-            tasks.run(task.name, metadata, Duration::from_millis(task.wait_ms), handler(call)).await
+            let work: BoxFuture<'static, Answer> = match trace::current() {
+                // The work is a task of its own, which knows nothing of the request's.
+                Some(trace) => Box::pin(trace::scope(trace, handler(call))),
+                None => handler(call),
+            };
+            tasks.run(task.name, metadata, Duration::from_millis(task.wait_ms), work).await
         }
     }
 }

@@ -49,7 +49,15 @@ pub(crate) fn answer(status: &str, body: &str) -> String {
 }
 
 fn get(url: &str) -> Ask<'_> {
-    Ask { method: &Method::GET, url, login: None, body: None, verify: true, deadline: Duration::from_secs(5) }
+    Ask {
+        method: &Method::GET,
+        url,
+        login: None,
+        headers: &[],
+        body: None,
+        verify: true,
+        deadline: Duration::from_secs(5),
+    }
 }
 
 #[tokio::test]

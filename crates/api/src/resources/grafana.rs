@@ -125,7 +125,15 @@ struct Server {
 
 impl Server {
     fn ask<'a>(&self, method: &'a Method, url: &'a str) -> Ask<'a> {
-        Ask { method, url, login: None, body: None, verify: self.verify, deadline: self.deadline }
+        Ask {
+            method,
+            url,
+            login: None,
+            headers: &[],
+            body: None,
+            verify: self.verify,
+            deadline: self.deadline,
+        }
     }
 }
 

@@ -6,7 +6,9 @@ mod words;
 
 use crate::settings::{self, Given};
 use anyhow::{Context, bail};
+use axon_core::trace::{self, Trace};
 use axon_core::{Command, CommandError, CommandOutput, Target};
+use axon_net::mon::record_steps;
 use axon_net::{Client, Event, EventReceiver};
 use axon_proto::osd_map::{OSDMap, follow};
 use axon_proto::{AuthEntity, EntityType, Message};
@@ -19,7 +21,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 use words::BadWords;
 
@@ -29,7 +31,7 @@ use words::BadWords;
     about = "Sends one command to a daemon of the cluster and prints its answer",
     after_help = "The exit code is 0, or the errno of the answer, as ceph's."
 )]
-struct Args {
+pub struct Args {
     /// Who asks.
     #[arg(short, long, default_value = "client.admin")]
     name: AuthEntity,
@@ -71,22 +73,69 @@ pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
             return if e.use_stderr() { ExitCode::from(EINVAL) } else { ExitCode::SUCCESS };
         }
     };
+    log_to_stderr();
+    exit_code_of(ask(&args, None).and_then(|answer| print(answer, &args)))
+}
+
+/// Errors, or what `AXON_LOG` asks for.
+pub fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("AXON_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(&args) {
-        Ok(code) => code,
-        Err(why) => {
-            eprintln!("axon command: {why:#}");
-            let errno = why.chain().find_map(|cause| match cause.downcast_ref::<CommandError>() {
-                Some(e) => Some(e.errno()),
-                None => cause.downcast_ref::<BadWords>().map(|_| i32::from(EINVAL)),
-            });
-            errno.map_or(ExitCode::FAILURE, exit_code)
+}
+
+/// Of what was asked; a failure is shown.
+pub fn exit_code_of(done: anyhow::Result<impl Into<Done>>) -> ExitCode {
+    let why = match done.map(Into::into) {
+        Ok(Done(code)) => return code,
+        Err(why) => why,
+    };
+    eprintln!("axon: {why:#}");
+    let errno = why.chain().find_map(|cause| match cause.downcast_ref::<CommandError>() {
+        Some(e) => Some(e.errno()),
+        None => cause.downcast_ref::<BadWords>().map(|_| i32::from(EINVAL)),
+    });
+    errno.map_or(ExitCode::FAILURE, exit_code)
+}
+
+/// The exit code of something that was done.
+pub struct Done(ExitCode);
+
+impl From<ExitCode> for Done {
+    fn from(code: ExitCode) -> Self {
+        Done(code)
+    }
+}
+
+impl From<Result<CommandOutput, CommandError>> for Done {
+    fn from(answer: Result<CommandOutput, CommandError>) -> Self {
+        match answer {
+            Ok(output) => Done(exit_code(output.retval.min(0).abs())),
+            Err(why) => {
+                eprintln!("Error {}: {why}", errno_name(why.errno()));
+                Done(exit_code(why.errno()))
+            }
         }
     }
 }
 
-fn run(args: &Args) -> anyhow::Result<ExitCode> {
+impl Args {
+    /// The command as it was typed.
+    pub fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// For a title: the words, or the prefix of JSON; arguments may be secret.
+    pub fn asked(&self) -> String {
+        let first = self.words.first().map(String::as_str).unwrap_or_default();
+        match serde_json::from_str::<Value>(first) {
+            Ok(json) => json.get("prefix").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            Err(_) => first.to_owned(),
+        }
+    }
+}
+
+/// Asks; `trace` gets the hops.
+pub fn ask(args: &Args, trace: Option<&Trace>) -> anyhow::Result<Result<CommandOutput, CommandError>> {
     let input = match &args.input {
         None => Bytes::new(),
         Some(path) if path.as_os_str() == "-" => {
@@ -114,16 +163,26 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let net = axon_net::Config::load(args.name.clone(), &|option| settings.value(option)).await?;
         let (client, events) = axon_net::connect(net)?;
         let patience = Duration::from_secs(args.timeout);
-        client.ready(patience).await?;
+        let open = client.ready(patience).await?;
+        if let (Some(trace), Some(begun)) = (trace, trace.and_then(Trace::begun)) {
+            let hop = trace.past(format!("session with mon.{}", open.mon), begun, Instant::now());
+            if let (Some(first), Some(last)) = (open.steps.first(), open.steps.last()) {
+                record_steps(&hop, &open.addr.to_string(), &open.steps, first.begun, last.ended);
+            }
+        }
         if matches!(args.target, Target::Osd(_) | Target::Pg(_)) {
             client.subscribe("osdmap", 0).await;
         }
         tokio::spawn(keep_osd_map(client.clone(), events));
         let (target, command) = command(args, &client).await?;
         let command = Command { args: command, input, deadline: patience };
-        anyhow::Ok(client.command(target, command).await)
+        let Some(trace) = trace else { return anyhow::Ok(client.command(target, command).await) };
+        // The table of commands, by which words are understood, is not part of it.
+        let commanded = trace::scope(trace.clone(), client.command(target, command)).await;
+        trace.end(Instant::now());
+        Ok(commanded)
     })?;
-    print(answer, args)
+    Ok(answer)
 }
 
 /// The command to send and where: JSON as it is, words by the target's own table.
@@ -165,7 +224,7 @@ async fn keep_osd_map(client: Client, mut events: EventReceiver) {
     }
 }
 
-fn print(answer: Result<CommandOutput, CommandError>, args: &Args) -> anyhow::Result<ExitCode> {
+pub fn print(answer: Result<CommandOutput, CommandError>, args: &Args) -> anyhow::Result<ExitCode> {
     let output = match answer {
         Ok(output) => output,
         Err(why) => {

@@ -92,6 +92,22 @@ impl Frame {
     }
 }
 
+/// Bytes on the wire of a message's frame with sections of these lengths, not compressed.
+#[must_use]
+pub fn message_frame_bytes(sections: [usize; SEGMENTS_MAX - 1], secure: bool) -> usize {
+    let tag_bytes = crate::crypto::TAG_BYTES;
+    match secure {
+        true => {
+            let rest: usize = sections.into_iter().map(padded).sum();
+            PREAMBLE_BYTES + INLINE_BYTES + tag_bytes + rest + SECURE_EPILOGUE_BYTES + tag_bytes
+        }
+        false => {
+            let rest: usize = sections.into_iter().sum();
+            PREAMBLE_BYTES + message::HEADER_BYTES + CRC_BYTES + rest + CRC_EPILOGUE_BYTES
+        }
+    }
+}
+
 /// Ceph's CRC-32C: seeded, without the usual inversions.
 pub(crate) fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
     !crc32c::crc32c_append(!seed, bytes)

@@ -69,6 +69,18 @@ pub(crate) enum Step {
 }
 
 impl Phase {
+    /// What is under way, for those who watch.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Phase::ClientHello(_) | Phase::ServerHello(_) => "hello",
+            Phase::ClientAuth(_) | Phase::ServerAuth(_) => "auth",
+            Phase::ClientSignature(_) | Phase::ServerSignature(_) => "signature",
+            Phase::ClientCompression(_) | Phase::ServerCompression(_) => "compression",
+            Phase::ClientReconnect(_) => "reconnect",
+            Phase::ClientIdent(_) | Phase::ServerIdent(_) | Phase::ServerDeciding(_) => "ident",
+        }
+    }
+
     pub fn step(self, frame: &Frame, ctx: &mut Context<'_>) -> Result<Step> {
         match self {
             Phase::ClientHello(phase) => phase.step(frame, ctx),

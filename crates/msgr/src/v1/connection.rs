@@ -107,6 +107,14 @@ impl Connection {
         matches!(self.state, State::Ready)
     }
 
+    pub(crate) fn phase(&self) -> &'static str {
+        match &self.state {
+            State::Handshake(_) => "negotiation",
+            State::Ready => "ready",
+            State::Closed => "closed",
+        }
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }

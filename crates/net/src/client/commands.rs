@@ -7,6 +7,7 @@ use crate::mon::MonError;
 use crate::mon::commands::Request as CommandRequest;
 use crate::mon::repeat;
 use crate::mon::session::{Request, Waiter};
+use axon_core::trace;
 use axon_core::{Command, CommandError, CommandOutput, CommandSink, Target};
 use futures::future::BoxFuture;
 use std::time::Duration;
@@ -27,6 +28,19 @@ impl CommandSink for Client {
 impl Client {
     /// Carries a command to `target`. Dropping the future frees everything that waits for the answer.
     pub async fn command(&self, target: Target, command: Command) -> Result<CommandOutput> {
+        let Some(trace) = trace::current() else { return self.carry(target, command).await };
+        let name = format!("command {:?} to {target}", command.prefix());
+        let hop = trace.child(name, std::time::Instant::now());
+        let answer = trace::scope(hop.clone(), self.carry(target, command)).await;
+        match &answer {
+            Ok(output) => hop.note("answer", format!("{}, {} bytes", output.retval, output.outbl.len())),
+            Err(why) => hop.note("failed", why.to_string()),
+        }
+        hop.end(std::time::Instant::now());
+        answer
+    }
+
+    async fn carry(&self, target: Target, command: Command) -> Result<CommandOutput> {
         let until = Instant::now() + command.deadline;
         match target {
             Target::Mon => self.mon_command(command, until).await,
@@ -139,7 +153,12 @@ impl Client {
         until: Instant,
     ) -> (CommandRequest, Waiter, oneshot::Receiver<Result<CommandOutput>>) {
         let (answer, answered) = oneshot::channel();
-        let waiter = Waiter { answer, secs: command.deadline.as_secs(), _held: self.0.commands.hold() };
+        let waiter = Waiter {
+            answer,
+            secs: command.deadline.as_secs(),
+            trace: trace::current(),
+            _held: self.0.commands.hold(),
+        };
         let request = CommandRequest {
             json: command.to_json(),
             repeatable,

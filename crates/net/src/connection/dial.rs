@@ -1,7 +1,8 @@
 //! Connecting, and on lossless sessions connecting again.
 
 use super::{
-    Bounds, Command, Connected, ConnectionEvent, ConnectionHandle, Driver, Ended, GlobalSeq, Link, cookie,
+    Bounds, Command, Connected, ConnectionEvent, ConnectionHandle, Driver, Ended, GlobalSeq, Link, Step,
+    cookie,
 };
 use crate::counts::{Gauge, Held};
 use crate::{Error, Result};
@@ -78,7 +79,9 @@ impl Dial {
             cookie: cookie()?,
         })
         .map_err(|source| Error::Protocol { peer: self.target, source })?;
+        let begun = std::time::Instant::now();
         let mut link = Link::new(self.socket().await?, conn, self.target);
+        link.steps.push(Step { what: "TCP connect", begun, ended: begun });
         let peer = self.handshake(&mut link, |_| ()).await?;
         Ok((link, peer))
     }
@@ -123,10 +126,13 @@ pub async fn connect_lossless(dial: Dial, mut auth: AuthSource) -> Result<Connec
     Ok(connected)
 }
 
-fn begin(dial: Dial, link: Link, peer: Peer) -> (Connected, Task) {
+fn begin(dial: Dial, mut link: Link, peer: Peer) -> (Connected, Task) {
     let (commands_tx, commands) = mpsc::channel(dial.bounds.commands_max);
     let (events, events_rx) = mpsc::channel(dial.bounds.events_max);
     let close = CancellationToken::new();
+    let mut steps = std::mem::take(&mut link.steps);
+    // The last one is that it is ready.
+    steps.pop();
     let handle = ConnectionHandle::new(commands_tx, close.clone(), dial.target);
     let task = Task {
         _held: dial.connections.hold(),
@@ -137,7 +143,7 @@ fn begin(dial: Dial, link: Link, peer: Peer) -> (Connected, Task) {
         events,
         pending: VecDeque::new(),
     };
-    (Connected { handle, events: events_rx, peer }, task)
+    (Connected { handle, events: events_rx, peer, steps }, task)
 }
 
 /// `ms_initial_backoff`, `ms_max_backoff`.

@@ -1,6 +1,6 @@
 //! The loop between a socket and a state machine.
 
-use super::{Bounds, Command};
+use super::{Bounds, Command, Step};
 use crate::{Error, Result};
 use axon_msgr::{Connection, Event, Peer};
 use axon_proto::{EntityAddr, UTime};
@@ -23,6 +23,8 @@ pub(crate) struct Link {
     pub socket: TcpStream,
     pub conn: Connection,
     pub peer: EntityAddr,
+    /// How the connection came about.
+    pub steps: Vec<Step>,
 }
 
 impl Link {
@@ -31,7 +33,7 @@ impl Link {
         if let Err(e) = socket.set_nodelay(true) {
             debug!(%peer, "TCP_NODELAY: {e}");
         }
-        Link { socket, conn, peer }
+        Link { socket, conn, peer, steps: Vec::new() }
     }
 
     /// Reads what has come. `Ok(false)`: nothing was there after all.
@@ -63,10 +65,24 @@ impl Link {
         }
     }
 
+    /// Notes the part of the handshake that is under way.
+    fn watch(&mut self) {
+        let what = self.conn.phase();
+        if self.steps.last().is_some_and(|step| step.what == what) {
+            return;
+        }
+        let now = std::time::Instant::now();
+        if let Some(step) = self.steps.last_mut() {
+            step.ended = now;
+        }
+        self.steps.push(Step { what, begun: now, ended: now });
+    }
+
     /// Goes on until the state machine has an event, which is not taken.
     pub async fn handshake(&mut self, bounds: &Bounds) -> Result<Event> {
         const DURING: &str = "the handshake";
         loop {
+            self.watch();
             if let Some(event) = self.conn.poll_event() {
                 return Ok(event);
             }

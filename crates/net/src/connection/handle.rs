@@ -5,6 +5,7 @@ use axon_denc::Features;
 use axon_msgr::Peer;
 use axon_proto::{EntityAddr, Message, RawMessage, UTime};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -142,4 +143,14 @@ pub struct Connected {
     pub handle: ConnectionHandle,
     pub events: mpsc::Receiver<ConnectionEvent>,
     pub peer: Peer,
+    /// How it came about, in order.
+    pub steps: Vec<Step>,
+}
+
+/// A part of connecting: what, and when it was over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub what: &'static str,
+    pub begun: Instant,
+    pub ended: Instant,
 }

@@ -11,7 +11,7 @@ mod drive;
 mod handle;
 
 pub use dial::{AuthSource, Detour, Dial, connect, connect_lossless};
-pub use handle::{Connected, ConnectionEvent, ConnectionHandle, Outgoing};
+pub use handle::{Connected, ConnectionEvent, ConnectionHandle, Outgoing, Step};
 
 pub(crate) use drive::{Driver, Ended, Link};
 pub(crate) use handle::Command;

@@ -9,6 +9,7 @@ use super::{Daemon, DaemonRequest};
 use crate::connection::{Connected, ConnectionEvent, ConnectionHandle, Outgoing};
 use crate::dialer::Dialer;
 use crate::mon::commands::{CommandTable, Ended, Unsent};
+use crate::mon::hops::{answered_hop, connect_hop, sent_hop};
 use crate::mon::session::Waiter;
 use crate::{Error, Result};
 use axon_core::{CommandError, CommandOutput};
@@ -47,6 +48,7 @@ struct Link {
     pinged: Instant,
     /// It has answered a command.
     answered: bool,
+    con_mode: u32,
 }
 
 impl Link {
@@ -214,7 +216,7 @@ impl DaemonSession {
         }
         while link.handle.has_room() {
             let next = self.commands.next_unsent(|waiter| !waiter.answer.is_closed());
-            let Some(Unsent { tid, request, again }) = next else { return };
+            let Some(Unsent { tid, request, waiter, again }) = next else { return };
             self.dialer.resent.fetch_add(u64::from(again), Ordering::Relaxed);
             debug!(tid, daemon = %self.daemon, "command sent");
             let data = request.input.clone();
@@ -223,7 +225,11 @@ impl DaemonSession {
                 Daemon::Mgr => {
                     Message::from(MMgrCommand { tid, fsid, cmd: vec![request.json.clone()], data }).into()
                 }
-                _ => Outgoing::Raw(MCommand::raw(tid, &fsid, &request.json, data)),
+                _ => {
+                    let message = MCommand::raw(tid, &fsid, &request.json, data);
+                    sent_hop(waiter, &self.daemon, &message, link.con_mode, again);
+                    Outgoing::Raw(message)
+                }
             };
             // There is room; an end comes as an event.
             let _ = link.handle.try_send(message);
@@ -248,12 +254,16 @@ impl DaemonSession {
     fn handle_connected(&mut self, result: Result<Connected>) {
         let Some((addrs, _)) = self.connecting.take() else { return };
         match result {
-            Ok(Connected { handle, events, peer }) => {
+            Ok(Connected { handle, events, peer, steps }) => {
+                let name = self.daemon.to_string();
+                self.commands.each_unsent(|waiter| connect_hop(waiter, &name, &steps));
                 debug!(daemon = %self.daemon, con_mode = peer.con_mode, "connected");
                 let now = Instant::now();
                 (self.failure, self.failed_at, self.retry_at) = (None, None, now);
+                let con_mode = peer.con_mode;
                 let (since, heard, pinged) = (now, now, now);
-                self.link = Some(Link { handle, events, addrs, since, heard, pinged, answered: false });
+                self.link =
+                    Some(Link { handle, events, addrs, since, heard, pinged, answered: false, con_mode });
             }
             Err(e) => {
                 warn!(daemon = %self.daemon, "cannot connect: {e}");
@@ -288,6 +298,7 @@ impl DaemonSession {
         if ![MCommandReply::TYPE, MMgrCommandReply::TYPE].contains(&raw.header.kind) {
             return;
         }
+        let frame = raw.clone();
         match Message::decode(raw) {
             Ok(Message::MCommandReply(reply))
                 if reply.r == -EAGAIN && matches!(self.daemon, Daemon::Osd(_)) =>
@@ -297,10 +308,10 @@ impl DaemonSession {
                 self.retry_at = Instant::now() + MAP_PAUSE;
             }
             Ok(Message::MCommandReply(reply)) => {
-                self.answer(reply.tid, CommandOutput { retval: reply.r, outs: reply.rs, outbl: reply.data });
+                self.answer(&frame, CommandOutput { retval: reply.r, outs: reply.rs, outbl: reply.data });
             }
             Ok(Message::MMgrCommandReply(reply)) => {
-                self.answer(reply.tid, CommandOutput { retval: reply.r, outs: reply.rs, outbl: reply.data });
+                self.answer(&frame, CommandOutput { retval: reply.r, outs: reply.rs, outbl: reply.data });
             }
             Ok(_) => {}
             Err(e) => warn!(daemon = %self.daemon, "an answer cannot be read: {e}"),
@@ -322,12 +333,13 @@ impl DaemonSession {
         }
     }
 
-    fn answer(&mut self, tid: u64, output: CommandOutput) {
+    fn answer(&mut self, frame: &RawMessage, output: CommandOutput) {
         if let Some(link) = &mut self.link {
             link.answered = true;
             self.failures = 0;
         }
-        if let Some(waiter) = self.commands.answer(tid) {
+        if let Some(waiter) = self.commands.answer(frame.header.tid) {
+            answered_hop(&waiter, frame, self.link.as_ref().map_or(0, |link| link.con_mode));
             let _ = waiter.answer.send(Ok(output));
         }
     }

@@ -176,7 +176,7 @@ impl Fixture {
             repeatable: may_run_twice(prefix),
             deadline: std::time::Instant::now() + deadline,
         };
-        let waiter = Waiter { answer, secs: deadline.as_secs(), _held: self.commands.hold() };
+        let waiter = Waiter { answer, secs: deadline.as_secs(), trace: None, _held: self.commands.hold() };
         self.daemons.send(&Daemon::Osd(0), (request, waiter)).await;
         answered
     }

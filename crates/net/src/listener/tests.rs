@@ -115,7 +115,7 @@ async fn a_session_over_v1_does_the_same_at_the_v1_address() {
 }
 
 async fn session_with(target: EntityAddr, mode: u32, mut events: mpsc::Receiver<SessionEvent>) {
-    let Connected { handle, events: mut answers, peer } =
+    let Connected { handle, events: mut answers, peer, .. } =
         connect(dial(target, Policy::lossy_client(0)), Box::new(Client)).await.unwrap();
     // Only v2 tells the number.
     assert!(peer.con_mode == mode && (peer.name.num == 9 || target.kind == AddrType::LEGACY));

@@ -41,9 +41,10 @@ struct Waiting<W> {
 
 /// What is to be sent now.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Unsent<'a> {
+pub struct Unsent<'a, W> {
     pub tid: u64,
     pub request: &'a Request,
+    pub waiter: &'a W,
     /// An earlier session has been sent it.
     pub again: bool,
 }
@@ -104,7 +105,7 @@ impl<W> CommandTable<W> {
     }
 
     /// The oldest that the session in use has not been sent and that is still `wanted`; from here on it counts as sent.
-    pub fn next_unsent(&mut self, wanted: impl Fn(&W) -> bool) -> Option<Unsent<'_>> {
+    pub fn next_unsent(&mut self, wanted: impl Fn(&W) -> bool) -> Option<Unsent<'_, W>> {
         let tid = loop {
             let tid = self.unsent.pop_first()?;
             if self.waiting.get(&tid).is_some_and(|w| wanted(&w.waiter)) {
@@ -114,7 +115,12 @@ impl<W> CommandTable<W> {
         };
         let w = self.waiting.get_mut(&tid)?;
         let again = std::mem::replace(&mut w.sent, true);
-        Some(Unsent { tid, request: &w.request, again })
+        Some(Unsent { tid, request: &w.request, waiter: &w.waiter, again })
+    }
+
+    /// Everybody whose command the session in use has not been sent.
+    pub fn each_unsent(&self, mut each: impl FnMut(&W)) {
+        self.unsent.iter().filter_map(|tid| self.waiting.get(tid)).for_each(|w| each(&w.waiter));
     }
 
     /// The daemon asks to send `tid` again (`EAGAIN`): it did not run.

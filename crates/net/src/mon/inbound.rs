@@ -1,6 +1,7 @@
 //! What a monitor says: answers find their waiters, maps move subscriptions on, the rest goes to the owner
 //! (`MonClient::ms_dispatch`; the `sub_got` calls of `Mgr`, `MgrStandby` and `Objecter`).
 
+use super::hops::answered_hop;
 use super::hunt::Candidate;
 use super::session::Session;
 use super::status::MonError;
@@ -40,9 +41,12 @@ impl Session {
         if kind == MMonCommandAck::TYPE {
             match MMonCommandAck::result(&raw) {
                 Ok((retval, outs)) => {
-                    let output = CommandOutput { retval, outs, outbl: raw.data };
+                    let mode = self.active.as_ref().map_or(0, |active| active.open.con_mode);
                     match self.commands.answer(raw.header.tid) {
-                        Some(waiter) => drop(waiter.answer.send(Ok(output))),
+                        Some(waiter) => {
+                            answered_hop(&waiter, &raw, mode);
+                            let _ = waiter.answer.send(Ok(CommandOutput { retval, outs, outbl: raw.data }));
+                        }
                         None => debug!(tid = raw.header.tid, "an answer that nobody waits for"),
                     }
                 }

@@ -3,6 +3,7 @@
 //! `session` drives them with `login` (one round of the hunt) and `inbound` (what a monitor says).
 
 pub mod commands;
+pub(crate) mod hops;
 pub mod hunt;
 mod inbound;
 mod login;
@@ -11,4 +12,5 @@ pub(crate) mod session;
 mod status;
 pub mod subs;
 
+pub use hops::record_steps;
 pub use status::{MonError, OpenSession, SessionState};

@@ -7,6 +7,7 @@
 //!   up to [`EVENTS_HELD_MAX`] and then stops reading, but goes on answering requests.
 
 use super::commands::{CommandTable, Ended, Request as CommandRequest, Unsent};
+use super::hops::{connect_hop, sent_hop};
 use super::hunt::Hunt;
 use super::login::{Login, Round, is_refusal};
 use super::status::{MonError, OpenSession, SessionState};
@@ -16,6 +17,7 @@ use crate::counts::Held;
 use crate::daemon::Maps;
 use crate::dialer::Dialer;
 use crate::event::Event;
+use axon_core::trace::Trace;
 use axon_core::{CommandError, CommandOutput};
 use axon_proto::mgr_map::MgrMap;
 use axon_proto::msgs::auth::MAuth;
@@ -38,6 +40,8 @@ use tracing::{debug, info, warn};
 pub(crate) struct Waiter {
     pub answer: oneshot::Sender<Result<CommandOutput, CommandError>>,
     pub secs: u64,
+    /// Where its hops go.
+    pub trace: Option<Trace>,
     pub _held: Held,
 }
 
@@ -298,10 +302,11 @@ impl Session {
         };
         while active.handle.has_room() {
             let next = self.commands.next_unsent(|waiter| !waiter.answer.is_closed());
-            let Some(Unsent { tid, request, again }) = next else { return };
+            let Some(Unsent { tid, request, waiter, again }) = next else { return };
             self.dialer.resent.fetch_add(u64::from(again), Ordering::Relaxed);
             debug!(tid, mon = active.open.mon, "command sent");
             let message = MMonCommand::raw(tid, &monmap.fsid, &request.json, request.input.clone());
+            sent_hop(waiter, &format_args!("mon.{}", active.open.mon), &message, active.open.con_mode, again);
             let _ = active.handle.try_send(message);
         }
     }
@@ -343,6 +348,7 @@ impl Session {
             features: connected.peer.features,
             con_mode: connected.peer.con_mode,
             our_addr: connected.peer.our_addr,
+            steps: connected.steps,
         };
         info!(mon = open.mon, addr = %open.addr, global_id = open.global_id, con_mode = open.con_mode, "monitor session");
         let now = Instant::now();
@@ -356,6 +362,7 @@ impl Session {
             heard: now,
         });
         self.channels.state.send_replace(SessionState::Open(open.clone()));
+        self.commands.each_unsent(|waiter| connect_hop(waiter, &open.mon, &open.steps));
         self.outbox.push_back(Event::Connected(open));
         self.queued.push_front(MMonGetMap.into());
         self.send_subs();

@@ -1,6 +1,7 @@
 //! How it stands with the monitors, for those who wait or show it, and why it does not stand well.
 
 use crate::Error;
+use crate::connection::Step;
 use axon_denc::Features;
 use axon_proto::{AuthEntity, EntityAddr, Fsid};
 
@@ -28,6 +29,8 @@ pub struct OpenSession {
     pub con_mode: u32,
     /// Our own address as the monitor sees it.
     pub our_addr: EntityAddr,
+    /// How the connection came about.
+    pub steps: Vec<Step>,
 }
 
 /// Why there is no session. Each case says what to check.

@@ -16,6 +16,7 @@ mod legacy;
 mod mds;
 mod modes;
 mod pgs;
+mod restarts;
 mod tell;
 mod tokens;
 
@@ -41,6 +42,8 @@ pub const ALL: &[Scenario] = &[
     row("pools_reach_their_number_of_pgs_under_axon_alone", everywhere, pgs::reach_their_targets),
     row("bad_tokens_and_passwords_are_refused", everywhere, tokens::bad_ones_are_refused),
     row("a_cluster_that_speaks_only_v1_is_well_under_axon", everywhere, legacy::v1_is_enough),
+    row("daemons_answer_through_their_restart", everywhere, restarts::daemons_answer_through_their_restart),
+    row("traces_show_every_hop", everywhere, restarts::traces_show_every_hop),
     row("every_command_is_accounted_for_through_faults", everywhere, faults::every_command_is_accounted_for),
     row("managers_take_over_from_each_other_both_ways", everywhere, failover::both_ways),
 ];

@@ -40,7 +40,8 @@ pub async fn iscsi(call: &Call) -> UpDown {
 
 async fn ping(url: String, verify: bool, deadline: Duration) -> bool {
     let url = format!("{}/api/_ping", url.trim_end_matches('/'));
-    let ask = Ask { method: &Method::GET, url: &url, login: None, body: None, verify, deadline };
+    let ask =
+        Ask { method: &Method::GET, url: &url, login: None, headers: &[], body: None, verify, deadline };
     match outbound::send(ask).await {
         Ok(answered) => answered.status.is_success(),
         Err(why) => {
