@@ -218,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_logged_in_and_asks_gets_the_hops() {
-        let running = crate::testing::Bench::new(axon_proto::Release::Reef).start().await;
+        let running = crate::testing::Bench::new(crate::release::Release::Reef).start().await;
         let ask = |user: Option<&str>, wanted: bool| {
             let mut request = running.request("GET", "/api/summary", "1.0", user, None);
             if wanted {

@@ -56,7 +56,7 @@ pub struct Args {
     /// plain, json, json-pretty, xml, …: what the command offers.
     #[arg(short, long)]
     format: Option<String>,
-    /// Seconds to wait for the answer.
+    /// Seconds until the answer must have come, from the start.
     #[arg(long, default_value_t = 30)]
     timeout: u64,
     /// The command: one JSON object, or words as typed behind `ceph`.
@@ -162,6 +162,7 @@ pub fn ask(args: &Args, trace: Option<&Trace>) -> anyhow::Result<Result<CommandO
     let answer = runtime.block_on(async {
         let net = axon_net::Config::load(args.name.clone(), &|option| settings.value(option)).await?;
         let (client, events) = axon_net::connect(net)?;
+        let until = Instant::now() + Duration::from_secs(args.timeout);
         let patience = Duration::from_secs(args.timeout);
         let open = client.ready(patience).await?;
         if let (Some(trace), Some(begun)) = (trace, trace.and_then(Trace::begun)) {
@@ -174,8 +175,9 @@ pub fn ask(args: &Args, trace: Option<&Trace>) -> anyhow::Result<Result<CommandO
             client.subscribe("osdmap", 0).await;
         }
         tokio::spawn(keep_osd_map(client.clone(), events));
-        let (target, command) = command(args, &client).await?;
-        let command = Command { args: command, input, deadline: patience };
+        let (target, command) = command(args, &client, until).await?;
+        let deadline = until.saturating_duration_since(Instant::now());
+        let command = Command { args: command, input, deadline };
         let Some(trace) = trace else { return anyhow::Ok(client.command(target, command).await) };
         // The table of commands, by which words are understood, is not part of it.
         let commanded = trace::scope(trace.clone(), client.command(target, command)).await;
@@ -186,14 +188,19 @@ pub fn ask(args: &Args, trace: Option<&Trace>) -> anyhow::Result<Result<CommandO
 }
 
 /// The command to send and where: JSON as it is, words by the target's own table.
-async fn command(args: &Args, client: &Client) -> anyhow::Result<(Target, Map<String, Value>)> {
+async fn command(
+    args: &Args,
+    client: &Client,
+    until: Instant,
+) -> anyhow::Result<(Target, Map<String, Value>)> {
     let (target, mut command) = match args.words.as_slice() {
         [json] if json.trim_start().starts_with('{') => {
             (args.target.clone(), serde_json::from_str(json).context("the command is no JSON object")?)
         }
         words => {
-            let table =
-                client.command(args.target.clone(), Command::json("get_command_descriptions")).await?;
+            let deadline = until.saturating_duration_since(Instant::now());
+            let ask = Command { deadline, ..Command::json("get_command_descriptions") };
+            let table = client.command(args.target.clone(), ask).await?;
             let table = table.json().context("the daemon's table of commands")?;
             let parsed = words::parse(&table, words)?;
             let target = match (&args.target, parsed.for_manager) {
