@@ -33,7 +33,7 @@ struct TraceArgs {
 
 #[derive(Args)]
 struct Rest {
-    /// The manager's dashboard: the words are then METHOD PATH [BODY].
+    /// The manager's dashboard: the words are then `METHOD PATH [BODY]`.
     #[arg(long)]
     url: Option<String>,
     #[arg(long, requires = "url")]

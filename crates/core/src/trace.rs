@@ -279,11 +279,11 @@ mod tests {
         let text = root.text();
         assert_eq!(
             text,
-            "GET /api/osd                   1.750 ms\n\
-             ├─ command osd dump to mon     1.590 ms\n\
-             │  ├─ queue                    0.015 ms\n\
-             │  └─ mon.a                    1.500 ms  sent 112 bytes\n\
-             └─ answer                     not ended\n"
+            "GET /api/osd                  1.750 ms\n\
+             ├─ command osd dump to mon    1.590 ms\n\
+             │  ├─ queue                   0.015 ms\n\
+             │  └─ mon.a                   1.500 ms  sent 112 bytes\n\
+             └─ answer                    not ended\n"
         );
         assert_eq!(Tree::of_json(&root.to_json()).text(), text);
     }
