@@ -155,6 +155,8 @@ struct Runner {
     owner: Owner,
     active: Active,
     handles: HashMap<SessionId, ConnectionHandle>,
+    /// The options that our own connections go by.
+    settings: Arc<Settings>,
     reports: mpsc::Receiver<Report>,
     reports_tx: mpsc::Sender<Report>,
 }
@@ -186,7 +188,7 @@ impl Runner {
             settings.set(Level::Override, "host", host);
         }
         let settings = Arc::new(settings);
-        let state = State { fsid, me: Arc::new(me), release, settings, ..State::default() };
+        let state = State { fsid, me: Arc::new(me), release, settings: settings.clone(), ..State::default() };
         let dispatcher = Arc::new(Dispatcher::new(modules.clone(), reports_tx.clone(), tell.clone()));
         let sink = Sink { client: client.clone(), dispatcher: dispatcher.clone() };
         let cluster = Cluster::new(state.clone(), Arc::new(sink));
@@ -207,6 +209,7 @@ impl Runner {
             owner,
             active,
             handles: HashMap::new(),
+            settings,
             reports,
             reports_tx,
         })
@@ -283,7 +286,12 @@ impl Runner {
         let waits = [self.owner.publish(now), self.owner.send_log(now)];
         self.tell.perf.set(Counter::Snapshots, self.owner.publications());
         self.tell.perf.set(Counter::Sessions, self.handles.len() as u64);
-        self.client.set_osd_map(self.cluster.state().osd_map.clone());
+        let state = self.cluster.state();
+        self.client.set_osd_map(state.osd_map.clone());
+        if !Arc::ptr_eq(&self.settings, &state.settings) {
+            self.settings = state.settings.clone();
+            self.client.set_options(&|name| state.settings.value(name));
+        }
         for effect in self.owner.take_effects() {
             match effect {
                 Effect::ToMon(message) => self.client.send_mon(message).await,

@@ -7,7 +7,7 @@ mod mds;
 
 use crate::Result;
 use crate::auth::AuthContext;
-use crate::config::Config;
+use crate::config::{Config, Wire};
 use crate::counts::{Counts, Gauge};
 use crate::daemon::{Daemons, Maps, OsdDirectory};
 use crate::dialer::Dialer;
@@ -23,6 +23,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::{info, warn};
 
 /// What the cluster tells, in order. When it is not read for long the session stops reading too.
 pub type EventReceiver = mpsc::Receiver<Event>;
@@ -199,6 +200,19 @@ impl Client {
             }
             is_new
         });
+    }
+
+    /// The options in force, by whoever keeps the central configuration: methods, modes and compression of connections from now on.
+    /// What cannot be read leaves them as they are.
+    pub fn set_options(&self, options: crate::config::Options<'_>) {
+        match Wire::load(self.config().name.kind, options) {
+            Ok(wire) if wire != *self.0.dialer.wire() => {
+                info!("modes and compression of new connections have changed");
+                self.0.dialer.set_wire(wire);
+            }
+            Ok(_) => {}
+            Err(why) => warn!("the options of connections cannot be read: {why}"),
+        }
     }
 
     /// Who runs the commands for the active manager, when that is us. Once.

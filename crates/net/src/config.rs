@@ -5,6 +5,7 @@
 
 mod keys;
 mod monitors;
+mod srv;
 
 use crate::auth::{AuthPolicy, parse_methods, parse_modes};
 use crate::connection::Detour;
@@ -65,14 +66,32 @@ pub struct Config {
     pub detour: Option<Detour>,
 }
 
+/// What a connection may use; unlike the rest it may change while the client runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wire {
+    pub policy: Arc<AuthPolicy>,
+    pub compression: Compression,
+}
+
+impl Wire {
+    /// From the options in force (`auth_*_required`, `ms_*_mode`, `ms_osd_compress_*`).
+    pub fn load(own: EntityType, options: Options<'_>) -> Result<Self, ConfigError> {
+        Ok(Wire { policy: Arc::new(policy(own, options)?), compression: compression(options)? })
+    }
+}
+
 /// What is wrong with the configuration. Each case names the file or option to check.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error(
         "no monitor is known: set `mon_host` in the [global] section of ceph.conf, or give -m, or publish \
-         _ceph-mon._tcp in DNS"
+         {record} in DNS"
     )]
-    NoMonitors,
+    NoMonitors { record: String },
+    #[error(
+        "no monitor is known: `mon_host` is not set, and {record} cannot be looked up: {why}; check the name server"
+    )]
+    Dns { record: String, why: String },
     #[error("{0}")]
     MonHost(#[from] BadMonHost),
     #[error("mon_host: {host} cannot be resolved: {why}; check the name in ceph.conf and the name server")]
@@ -98,6 +117,7 @@ impl ConfigError {
         matches!(
             self,
             ConfigError::Resolve { .. }
+                | ConfigError::Dns { .. }
                 | ConfigError::NoKeyring { .. }
                 | ConfigError::KeyringUnreadable { .. }
         )
@@ -286,7 +306,7 @@ mod tests {
         let options = |wanted: &str| {
             pairs.iter().find(|(option, _)| *option == wanted).map(|(_, value)| (*value).to_owned())
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(Config::load(name.parse().unwrap(), &options))
     }
 
@@ -323,7 +343,6 @@ mod tests {
     #[test]
     fn each_mistake_names_what_to_check() {
         for (pairs, expect) in [
-            (vec![("key", KEY)], "mon_host"),
             (vec![("mon_host", "10.0.0.1")], "`ceph auth get mgr.x`"),
             (vec![("mon_host", "10.0.0.1"), ("keyring", "/nowhere/a,/nowhere/b")], "/nowhere/a, /nowhere/b"),
             (vec![("mon_host", "10.0.0.1"), ("keyring", "/")], "cannot be read"),

@@ -2,14 +2,14 @@
 //! those that upstream's clients set per kind of peer.
 
 use crate::auth::{AuthContext, InSession, LoginSlot, MonClientAuth, ServiceClientAuth, log_in};
-use crate::config::Config;
+use crate::config::{Config, Wire};
 use crate::connection::{Bounds, Connected, Dial, GlobalSeq, connect, nonce};
 use crate::counts::Gauge;
 use crate::{Error, Result};
 use axon_msgr::{Limits, Local, Policy};
 use axon_proto::{AddrType, EntityAddr, EntityAddrVec, EntityType, features};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -21,6 +21,8 @@ pub struct Dialer {
     local: Local,
     global_seq: Arc<GlobalSeq>,
     pub(crate) connections: Arc<Gauge>,
+    /// What new connections may use.
+    wire: Mutex<Arc<Wire>>,
     /// Commands that were sent again.
     pub(crate) resent: AtomicU64,
 }
@@ -29,7 +31,9 @@ impl Dialer {
     pub(crate) fn new(config: Arc<Config>, auth: Arc<AuthContext>) -> Result<Self> {
         let local =
             Local { kind: config.name.kind, num: None, addrs: EntityAddrVec::default(), nonce: nonce()? };
+        let wire = Wire { policy: config.policy.clone(), compression: config.compression.clone() };
         Ok(Dialer {
+            wire: Mutex::new(Arc::new(wire)),
             config,
             auth,
             local,
@@ -37,6 +41,16 @@ impl Dialer {
             connections: Arc::default(),
             resent: AtomicU64::default(),
         })
+    }
+
+    /// What new connections may use.
+    pub(crate) fn wire(&self) -> Arc<Wire> {
+        self.wire.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What connections from now on may use.
+    pub(crate) fn set_wire(&self, wire: Wire) {
+        *self.wire.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(wire);
     }
 
     /// The nonce in our addresses.
@@ -51,7 +65,7 @@ impl Dialer {
         separate: bool,
         deadline: Duration,
     ) -> Result<(Connected, LoginSlot)> {
-        let (auth, policy) = (self.auth.clone(), self.config.policy.clone());
+        let (auth, policy) = (self.auth.clone(), self.wire().policy.clone());
         let (login, slot) = match separate {
             true => MonClientAuth::separate(auth, policy),
             false => MonClientAuth::new(auth, policy),
@@ -77,7 +91,7 @@ impl Dialer {
         addrs: &EntityAddrVec,
         deadline: Duration,
     ) -> Result<Connected> {
-        let auth = ServiceClientAuth::new(self.auth.clone(), self.config.policy.clone(), kind);
+        let auth = ServiceClientAuth::new(self.auth.clone(), self.wire().policy.clone(), kind);
         connect(self.dial(kind, addrs, deadline)?, Box::new(auth)).await
     }
 
@@ -95,7 +109,7 @@ impl Dialer {
             target,
             policy,
             limits: Limits::default(),
-            compression: self.config.compression.clone(),
+            compression: self.wire().compression.clone(),
             bounds: Bounds::default(),
             deadline,
             global_seq: self.global_seq.clone(),

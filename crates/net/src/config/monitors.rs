@@ -1,6 +1,6 @@
-//! Where the monitors are: `mon_host`, names in it resolved.
+//! Where the monitors are: `mon_host`, names in it resolved, or else what DNS says (`srv`).
 
-use super::{ConfigError, Options};
+use super::{ConfigError, Options, srv};
 use crate::mon::hunt::Candidate;
 use axon_core::config::{MonHost, parse_mon_host};
 use axon_proto::{AddrType, EntityAddr, EntityAddrVec};
@@ -8,7 +8,9 @@ use std::net::IpAddr;
 
 /// The monitors and where their addresses came from.
 pub(super) async fn load(options: Options<'_>) -> Result<(Vec<Candidate>, String), ConfigError> {
-    let text = options("mon_host").filter(|t| !t.trim().is_empty()).ok_or(ConfigError::NoMonitors)?;
+    let Some(text) = options("mon_host").filter(|t| !t.trim().is_empty()) else {
+        return srv::load(options).await;
+    };
     let mut found: Vec<EntityAddrVec> = Vec::new();
     let mut first_failure = None;
     for host in parse_mon_host(&text)? {
@@ -18,7 +20,7 @@ pub(super) async fn load(options: Options<'_>) -> Result<(Vec<Candidate>, String
         }
     }
     if found.is_empty() {
-        return Err(first_failure.unwrap_or(ConfigError::NoMonitors));
+        return Err(first_failure.unwrap_or(ConfigError::NoMonitors { record: srv::record(options) }));
     }
     let named = found.into_iter().enumerate();
     let monitors = named.map(|(i, addrs)| Candidate::unnamed(format!("noname-{i}"), addrs)).collect();

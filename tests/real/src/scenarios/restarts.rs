@@ -111,7 +111,24 @@ pub fn traces_show_every_hop(bench: &mut Bench) -> Result<()> {
     expect(
         &shown,
         &["GET /api/cephfs/1/clients", "handler", "command \"session ls\"", "answers", "frame out"],
-    )
+    )?;
+
+    // The central configuration's modes count for the manager's next connection.
+    let histogram = || axon(bench, &rest, "mon", &["GET", "/api/osd/1/histogram"]);
+    expect(&histogram()?, &["osd.1 answers", "mode secure"])?;
+    bench.cluster.ceph_ok(&["config", "set", "mgr", "ms_mon_service_mode", "crc"])?;
+    bench.cluster.kill("osd.1")?;
+    bench.cluster.start("osd.1")?;
+    let begun = Instant::now();
+    let result = loop {
+        match expect(&histogram()?, &["osd.1 answers", "mode crc"]) {
+            Err(_) if begun.elapsed() < BACK_AT_MOST => std::thread::sleep(Duration::from_millis(500)),
+            done => break done,
+        }
+    };
+    bench.cluster.ceph_ok(&["config", "rm", "mgr", "ms_mon_service_mode"])?;
+    bench.cluster.wait_well(&[], Duration::from_secs(120))?;
+    result
 }
 
 fn expect(shown: &Output, words: &[&str]) -> Result<()> {
