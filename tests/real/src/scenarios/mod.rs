@@ -17,6 +17,7 @@ mod mds;
 mod modes;
 mod pgs;
 mod restarts;
+mod startup;
 mod tell;
 mod tokens;
 
@@ -45,6 +46,11 @@ pub const ALL: &[Scenario] = &[
     row("daemons_answer_through_their_restart", everywhere, restarts::daemons_answer_through_their_restart),
     row("traces_show_every_hop", everywhere, restarts::traces_show_every_hop),
     row("every_command_is_accounted_for_through_faults", everywhere, faults::every_command_is_accounted_for),
+    row(
+        "what_keeps_a_manager_from_starting_is_told",
+        everywhere,
+        startup::errors_are_told_and_a_missing_monitor_is_awaited,
+    ),
     row("managers_take_over_from_each_other_both_ways", everywhere, failover::both_ways),
 ];
 
