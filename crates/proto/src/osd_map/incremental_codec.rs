@@ -8,7 +8,7 @@ use axon_denc::{Decode, Encode, Features, Reader, Result, Writer};
 
 impl Incremental {
     /// `v` is the version of the client section; 18.2.0 wrote 9 whatever the features.
-    pub(super) fn encode_with_client_version(&self, w: &mut Writer, v: u8, features: Features) {
+    pub fn encode_with_client_version(&self, w: &mut Writer, v: u8, features: Features) {
         let sections = |w: &mut Writer| {
             self.encode_client(w, v, features);
             self.encode_osd_only(w, features);
