@@ -1,6 +1,5 @@
 //! The banner: `ceph v2\n`, a length, and the protocol features that each side supports and requires
-//! (`ProtocolV2::_banner_exchange`). We support revision 2.1 and compression and require nothing in the banner itself, as upstream does,
-//! but refuse a peer without revision 2.1.
+//! (`ProtocolV2::_banner_exchange`). We support revision 2.1 and compression and require nothing, as upstream does.
 
 use crate::{Incompatible, Malformed, Result};
 use axon_denc::Reader;
@@ -9,7 +8,8 @@ use bytes::{Buf, Bytes, BytesMut};
 const PREFIX: &[u8] = b"ceph v2\n";
 /// How a msgr v1 peer begins.
 const V1_PREFIX: &[u8] = b"ceph v0";
-const REVISION_1: u64 = 1;
+/// Without it the peer speaks v2.0.
+pub const REVISION_1: u64 = 1;
 /// COMPRESSION_REQUEST follows the signature.
 pub const COMPRESSION: u64 = 2;
 const SUPPORTED: u64 = REVISION_1 | COMPRESSION;
@@ -17,11 +17,12 @@ const HEAD_BYTES: usize = PREFIX.len() + 2;
 /// Two masks today; room for a few more.
 const PAYLOAD_BYTES_MAX: u16 = 256;
 
-/// Our banner.
-pub fn ours() -> Vec<u8> {
+/// Our banner, with the newest revision of v2 that it offers.
+pub fn ours(revision_max: u8) -> Vec<u8> {
+    let supported = if revision_max == 0 { 0 } else { SUPPORTED };
     let mut out = PREFIX.to_vec();
     out.extend_from_slice(&16u16.to_le_bytes());
-    out.extend_from_slice(&SUPPORTED.to_le_bytes());
+    out.extend_from_slice(&supported.to_le_bytes());
     out.extend_from_slice(&0u64.to_le_bytes());
     out
 }
@@ -52,9 +53,6 @@ pub fn take(input: &mut BytesMut) -> Result<Option<(Bytes, u64)>> {
     if required & !SUPPORTED != 0 {
         return Err(Incompatible::ProtocolFeatures(required & !SUPPORTED).into());
     }
-    if supported & REVISION_1 == 0 {
-        return Err(Incompatible::SpeaksV20.into());
-    }
     Ok(Some((banner, supported)))
 }
 
@@ -64,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_banner_is_taken_once_complete_and_what_follows_stays() {
-        let mut bytes = ours();
+        let mut bytes = ours(1);
         bytes.push(7);
         for len in 0..bytes.len() - 1 {
             let mut part = BytesMut::from(&bytes[..len]);
@@ -79,10 +77,9 @@ mod tests {
     fn other_protocols_are_named() {
         assert_eq!(take(&mut BytesMut::from(&b"ceph v027"[..])), Err(Incompatible::SpeaksV1.into()));
         assert_eq!(take(&mut BytesMut::from(&b"GET /"[..])), Err(Malformed::NotABanner.into()));
-        let mut v20 = ours();
-        v20[10] = COMPRESSION as u8;
-        assert_eq!(take(&mut BytesMut::from(&v20[..])), Err(Incompatible::SpeaksV20.into()));
-        let mut needy = ours();
+        let (_, supported) = take(&mut BytesMut::from(&ours(0)[..])).unwrap().unwrap();
+        assert_eq!(supported & REVISION_1, 0);
+        let mut needy = ours(1);
         needy[18] = 4;
         assert_eq!(take(&mut BytesMut::from(&needy[..])), Err(Incompatible::ProtocolFeatures(4).into()));
         assert_eq!(

@@ -27,6 +27,8 @@ pub struct Limits {
     /// Most messages that a lossless session holds unacknowledged; further ones are still sent, but see
     /// [`crate::Connection::wants_messages`].
     pub unacked_messages_max: usize,
+    /// The newest revision of v2 to offer: 1, or 0 for v2.0 with everybody.
+    pub revision_max: u8,
 }
 
 impl Default for Limits {
@@ -36,6 +38,7 @@ impl Default for Limits {
             message_bytes_max: 256 << 20,
             handshake_bytes_max: 128 << 10,
             unacked_messages_max: 4096,
+            revision_max: 1,
         }
     }
 }

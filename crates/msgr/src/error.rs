@@ -115,7 +115,10 @@ pub enum Incompatible {
     ProtocolVersion(u32),
     #[error("it refuses our authorizer")]
     Authorizer,
-    #[error("it speaks msgr v2.0, v2.1 is needed (Ceph 15.2.5 or newer)")]
+    #[error(
+        "it speaks msgr v2.0 only, whose SECURE mode counts nonces in 32 bits only and is not spoken here, and CRC mode \
+         is not allowed (ms_*_mode); Ceph 15.2.5 and later speak v2.1"
+    )]
     SpeaksV20,
     #[error("it requires protocol features {0:#x}")]
     ProtocolFeatures(u64),

@@ -73,7 +73,7 @@ impl Connection {
 
     fn open(opening: Opening, limits: Limits, session: Session, redial: Option<Redial>, lossy: bool) -> Self {
         let mut wire = Wire::new(limits);
-        wire.put_raw(&banner::ours());
+        wire.put_raw(&banner::ours(limits.revision_max));
         Connection {
             state: State::Banner(opening),
             wire,
@@ -204,7 +204,7 @@ impl Connection {
             cookie: redial.cookie,
         };
         self.wire = Wire::new(limits);
-        self.wire.put_raw(&banner::ours());
+        self.wire.put_raw(&banner::ours(limits.revision_max));
         self.input.clear();
         self.state = State::Banner(Opening::Client(Box::new(call)));
         Ok(())
@@ -270,6 +270,9 @@ impl Connection {
     fn take_banner(&mut self) -> Result<bool> {
         let Some((banner, supported)) = banner::take(&mut self.input)? else { return Ok(false) };
         self.wire.peer_compresses = supported & banner::COMPRESSION != 0;
+        if supported & banner::REVISION_1 == 0 || self.wire.limits.revision_max == 0 {
+            self.wire.speak_v20();
+        }
         self.wire.reader.note(&banner);
         let State::Banner(opening) = std::mem::replace(&mut self.state, State::Closed) else {
             return Ok(false);

@@ -14,7 +14,7 @@ use crate::mon::hunt::{Candidate, HuntOptions};
 use axon_cephx::CryptoKey;
 use axon_core::config::BadMonHost;
 use axon_msgr::auth::method;
-use axon_msgr::{Algorithm, Compression};
+use axon_msgr::{Algorithm, Compression, Limits};
 use axon_proto::fsid::BadFsid;
 use axon_proto::{AddrType, AuthEntity, EntityType, Fsid};
 use std::ops::RangeInclusive;
@@ -62,6 +62,8 @@ pub struct Config {
     pub daemon_idle: Duration,
     /// How long a daemon that owes an answer may be silent, also to keepalives, before its connection is given up.
     pub daemon_silence_max: Duration,
+    /// Bounds of connections, and the newest revision of msgr v2 to offer.
+    pub limits: Limits,
     /// Where to connect to instead of the addresses in the maps.
     pub detour: Option<Detour>,
 }
@@ -172,6 +174,7 @@ impl Config {
             connect_timeout: secs(options, "ms_connection_ready_timeout", Duration::from_secs(10))?,
             daemon_idle: Duration::from_secs(60),
             daemon_silence_max: Duration::from_secs(10),
+            limits: Limits::default(),
             detour: None,
         })
     }

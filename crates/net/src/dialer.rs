@@ -6,7 +6,7 @@ use crate::config::{Config, Wire};
 use crate::connection::{Bounds, Connected, Dial, GlobalSeq, connect, nonce};
 use crate::counts::Gauge;
 use crate::{Error, Result};
-use axon_msgr::{Limits, Local, Policy};
+use axon_msgr::{Local, Policy};
 use axon_proto::{AddrType, EntityAddr, EntityAddrVec, EntityType, features};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -108,7 +108,7 @@ impl Dialer {
             peer,
             target,
             policy,
-            limits: Limits::default(),
+            limits: self.config.limits,
             compression: self.wire().compression.clone(),
             bounds: Bounds::default(),
             deadline,

@@ -1,4 +1,5 @@
-//! Frames of msgr v2.1 (`src/msg/async/frames_v2.{h,cc}`): a preamble, one to four segments, an epilogue.
+//! Frames of msgr v2.1 (`src/msg/async/frames_v2.{h,cc}`): a preamble, one to four segments, an epilogue. Frames of v2.0 (`*_rev0`) in CRC
+//! mode too: there the first segment's checksum is with the others, in an epilogue that each frame has.
 
 pub mod control;
 mod message;
@@ -22,6 +23,10 @@ const BLOCK_BYTES: usize = 16;
 const CRC_BYTES: usize = 4;
 /// Status and three checksums.
 const CRC_EPILOGUE_BYTES: usize = 1 + 3 * CRC_BYTES;
+/// v2.0: flags and four checksums.
+const CRC_EPILOGUE_V20_BYTES: usize = 1 + SEGMENTS_MAX * CRC_BYTES;
+/// v2.0: the sender has given the frame up.
+const LATE_FLAG_ABORTED: u8 = 1;
 /// Status and padding, without the cipher's tag.
 const SECURE_EPILOGUE_BYTES: usize = BLOCK_BYTES;
 

@@ -5,8 +5,8 @@
 //! limit before and after it is unpacked.
 
 use super::{
-    CRC_BYTES, CRC_EPILOGUE_BYTES, Frame, INLINE_BYTES, PREAMBLE_BYTES, Preamble, SECURE_EPILOGUE_BYTES,
-    SEGMENTS_MAX, Tag, crc32c, late_status, padded,
+    CRC_BYTES, CRC_EPILOGUE_BYTES, CRC_EPILOGUE_V20_BYTES, Frame, INLINE_BYTES, LATE_FLAG_ABORTED,
+    PREAMBLE_BYTES, Preamble, SECURE_EPILOGUE_BYTES, SEGMENTS_MAX, Tag, crc32c, late_status, padded,
 };
 use crate::compression::{Algorithm, decompress};
 use crate::crypto::{Cipher, TAG_BYTES};
@@ -45,11 +45,18 @@ pub struct FrameReader {
     part: Part,
     /// Raw bytes of all frames so far, while the handshake's signature is to cover them.
     record: Option<Vec<u8>>,
+    is_v20: bool,
 }
 
 impl Default for FrameReader {
     fn default() -> Self {
-        FrameReader { cipher: None, compression: None, part: Part::Preamble, record: Some(Vec::new()) }
+        FrameReader {
+            cipher: None,
+            compression: None,
+            part: Part::Preamble,
+            record: Some(Vec::new()),
+            is_v20: false,
+        }
     }
 }
 
@@ -57,6 +64,11 @@ impl FrameReader {
     /// From the next frame on everything is sealed.
     pub fn secure(&mut self, cipher: Cipher) {
         self.cipher = Some(cipher);
+    }
+
+    /// From the next frame on they are those of v2.0.
+    pub fn speak_v20(&mut self) {
+        self.is_v20 = true;
     }
 
     /// From the next frame on segments may be compressed.
@@ -87,6 +99,9 @@ impl FrameReader {
             Part::Preamble if self.cipher.is_some() => PREAMBLE_BYTES + INLINE_BYTES + TAG_BYTES,
             Part::Preamble => PREAMBLE_BYTES,
             Part::Body(preamble, _) if self.cipher.is_some() => preamble.first_rest_onwire(),
+            Part::Body(preamble, _) if self.is_v20 => {
+                preamble.lengths().sum::<usize>() + CRC_EPILOGUE_V20_BYTES
+            }
             Part::Body(preamble, _) => crc_body_bytes(preamble),
             Part::Rest(preamble, _) => {
                 let segments: usize = preamble.lengths().skip(1).map(padded).sum();
@@ -138,7 +153,12 @@ impl FrameReader {
                 }
                 Part::Body(preamble, inline) => {
                     let Some(cipher) = &mut self.cipher else {
-                        match crc_frame(&preamble, piece.freeze())? {
+                        let body = piece.freeze();
+                        let frame = match self.is_v20 {
+                            true => crc_frame_v20(&preamble, body)?,
+                            false => crc_frame(&preamble, body)?,
+                        };
+                        match frame {
                             Some(frame) => return Ok(Some((frame, preamble.compressed))),
                             None => continue,
                         }
@@ -204,6 +224,19 @@ fn crc_frame(preamble: &Preamble, mut body: Bytes) -> Result<Option<Frame>> {
         }
     }
     Ok(Some(Frame { tag: preamble.tag, segments }))
+}
+
+fn crc_frame_v20(preamble: &Preamble, mut body: Bytes) -> Result<Option<Frame>> {
+    let mut segments: [Bytes; SEGMENTS_MAX] = Default::default();
+    for (slot, len) in segments.iter_mut().zip(preamble.lengths()) {
+        *slot = body.split_to(len.min(body.len()));
+    }
+    let mut epilogue = Reader::named(&body, "epilogue_crc_rev0_block_t");
+    let flags = epilogue.u8()?;
+    for (i, segment) in segments.iter().enumerate().take(preamble.segment_count) {
+        check_crc(i, segment, epilogue.u32()?)?;
+    }
+    Ok((flags & LATE_FLAG_ABORTED == 0).then_some(Frame { tag: preamble.tag, segments }))
 }
 
 fn first_segment(

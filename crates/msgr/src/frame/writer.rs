@@ -2,8 +2,8 @@
 //! that is encrypted in place; large payloads in CRC mode are not copied at all.
 
 use super::{
-    CRC_EPILOGUE_BYTES, INLINE_BYTES, Preamble, SECURE_EPILOGUE_BYTES, SEGMENTS_MAX, Tag, crc32c,
-    late_status, padded,
+    CRC_EPILOGUE_BYTES, CRC_EPILOGUE_V20_BYTES, INLINE_BYTES, Preamble, SECURE_EPILOGUE_BYTES, SEGMENTS_MAX,
+    Tag, crc32c, late_status, padded,
 };
 use crate::compression::{Algorithm, compress};
 use crate::crypto::{Cipher, TAG_BYTES};
@@ -17,12 +17,18 @@ pub struct FrameWriter {
     cipher: Option<Cipher>,
     /// With the fewest bytes of a frame that is compressed.
     compression: Option<(Algorithm, u64)>,
+    is_v20: bool,
 }
 
 impl FrameWriter {
     /// From now on every frame is sealed.
     pub fn secure(&mut self, cipher: Cipher) {
         self.cipher = Some(cipher);
+    }
+
+    /// From now on frames are those of v2.0.
+    pub fn speak_v20(&mut self) {
+        self.is_v20 = true;
     }
 
     /// From now on frames of at least `bytes_min` are compressed.
@@ -76,6 +82,10 @@ impl FrameWriter {
         let preamble = Preamble { compressed, ..Preamble::of(tag, lengths) };
         match &mut self.cipher {
             Some(cipher) => sealed(cipher, &preamble, first, rest, out.tail()),
+            None if self.is_v20 => {
+                checksummed_v20(&preamble, first, rest, out);
+                Ok(())
+            }
             None => {
                 checksummed(&preamble, first, rest, out);
                 Ok(())
@@ -101,6 +111,21 @@ fn checksummed(preamble: &Preamble, first: &[u8], rest: &Rest, out: &mut Transmi
     left.put_u8(late_status::COMPLETE);
     for (i, segment) in rest.iter().enumerate() {
         // Segments behind the last one have no checksum, not that of nothing.
+        let sent = i + 1 < preamble.segment_count;
+        out.put_shared(segment);
+        left.put_u32_le(if sent { crc32c(u32::MAX, segment) } else { 0 });
+    }
+    out.put(&epilogue);
+}
+
+fn checksummed_v20(preamble: &Preamble, first: &[u8], rest: &Rest, out: &mut Transmit) {
+    let mut epilogue = [0; CRC_EPILOGUE_V20_BYTES];
+    let mut left = epilogue.as_mut_slice();
+    left.put_u8(0);
+    left.put_u32_le(crc32c(u32::MAX, first));
+    out.put(&preamble.encode());
+    out.put(first);
+    for (i, segment) in rest.iter().enumerate() {
         let sent = i + 1 < preamble.segment_count;
         out.put_shared(segment);
         left.put_u32_le(if sent { crc32c(u32::MAX, segment) } else { 0 });

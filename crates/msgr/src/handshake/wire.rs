@@ -5,7 +5,7 @@ use crate::crypto::ciphers;
 use crate::frame::control::{self, Control};
 use crate::frame::{FrameReader, FrameWriter, Tag, message_header};
 use crate::transmit::Transmit;
-use crate::{Algorithm, Limits, Misbehaved, Result};
+use crate::{Algorithm, Incompatible, Limits, Misbehaved, Result};
 use axon_proto::RawMessage;
 
 pub(crate) struct Wire {
@@ -16,6 +16,7 @@ pub(crate) struct Wire {
     pub limits: Limits,
     /// The peer's banner says that it negotiates compression.
     pub peer_compresses: bool,
+    is_v20: bool,
 }
 
 impl Wire {
@@ -27,6 +28,7 @@ impl Wire {
             sent: Some(Vec::new()),
             limits,
             peer_compresses: false,
+            is_v20: false,
         }
     }
 
@@ -80,10 +82,30 @@ impl Wire {
         self.writer.compress(algorithm, bytes_min);
     }
 
+    /// From now on frames are those of v2.0.
+    pub fn speak_v20(&mut self) {
+        self.is_v20 = true;
+        self.peer_compresses = false;
+        self.reader.speak_v20();
+        self.writer.speak_v20();
+    }
+
+    /// The modes that may be negotiated. SECURE of v2.0 counts nonces in 32 bits, so that they may repeat.
+    pub fn modes(&self, modes: Vec<u32>) -> Result<Vec<u32>> {
+        if !self.is_v20 {
+            return Ok(modes);
+        }
+        match modes.contains(&con_mode::CRC) {
+            true => Ok(vec![con_mode::CRC]),
+            false => Err(Incompatible::SpeaksV20.into()),
+        }
+    }
+
     /// From now on both directions are protected as `mode` asks for.
     pub fn protect(&mut self, mode: u32, keys: &AuthKeys, acceptor: bool) -> Result<()> {
         match mode {
             con_mode::CRC => Ok(()),
+            con_mode::SECURE if self.is_v20 => Err(Incompatible::SpeaksV20.into()),
             con_mode::SECURE => {
                 let (rx, tx) = ciphers(&keys.connection_secret, acceptor)?;
                 self.reader.secure(rx);

@@ -152,7 +152,7 @@ fn a_compression_bomb_is_refused_at_the_limit_of_its_frame() {
 #[test]
 fn a_compressed_frame_without_an_agreement_is_refused_by_its_preamble() {
     let mut b = server(stateless, 7);
-    b.handle_bytes(&crate::banner::ours()).unwrap();
+    b.handle_bytes(&crate::banner::ours(1)).unwrap();
     let mut out = crate::transmit::Transmit::default();
     let mut writer = FrameWriter::default();
     writer.compress(Algorithm::Zlib, 0);

@@ -68,7 +68,7 @@ fn every_truncation_waits_and_no_flipped_bit_gives_a_damaged_message_or_a_panic(
 #[test]
 fn a_frame_of_4_gb_is_refused_by_its_preamble_and_nothing_is_reserved() {
     let mut b = server(stateless, 7);
-    b.handle_bytes(&crate::banner::ours()).unwrap();
+    b.handle_bytes(&crate::banner::ours(1)).unwrap();
     let preamble = Preamble::of(Tag::Hello, [u32::MAX, 0, 0, 0]).encode();
     let e = b.handle_bytes(&preamble).unwrap_err();
     let bytes_max = u64::from(Limits::default().control_frame_bytes_max);
@@ -82,7 +82,7 @@ fn a_frame_of_4_gb_is_refused_by_its_preamble_and_nothing_is_reserved() {
 #[test]
 fn a_preamble_of_200_segments_and_a_message_before_the_session_are_refused() {
     let mut b = server(stateless, 7);
-    b.handle_bytes(&crate::banner::ours()).unwrap();
+    b.handle_bytes(&crate::banner::ours(1)).unwrap();
     let mut preamble = Preamble::of(Tag::Hello, [1, 0, 0, 0]).encode();
     preamble[1] = 200;
     let crc = crate::frame::crc32c(0, &preamble[..28]);
@@ -91,7 +91,7 @@ fn a_preamble_of_200_segments_and_a_message_before_the_session_are_refused() {
     assert!(matches!(&events(&mut b)[..], [Event::Closed(Some(Error::Malformed(_)))]));
 
     let mut b = server(stateless, 7);
-    b.handle_bytes(&crate::banner::ours()).unwrap();
+    b.handle_bytes(&crate::banner::ours(1)).unwrap();
     let preamble = Preamble::of(Tag::Message, [41, 1, 0, 0]).encode();
     let e = b.handle_bytes(&preamble).unwrap_err();
     assert!(matches!(e, Error::PeerMisbehaved(Misbehaved::UnexpectedFrame { tag: Tag::Message, .. })));

@@ -4,6 +4,7 @@ mod compression;
 mod faults;
 mod hostile;
 mod legacy;
+mod revision0;
 mod sessions;
 mod simulation;
 

@@ -17,6 +17,7 @@ mod mds;
 mod modes;
 mod pgs;
 mod restarts;
+mod revision0;
 mod startup;
 mod tell;
 mod tokens;
@@ -44,6 +45,7 @@ pub const ALL: &[Scenario] = &[
     row("bad_tokens_and_passwords_are_refused", everywhere, tokens::bad_ones_are_refused),
     row("a_cluster_that_speaks_only_v1_is_well_under_axon", everywhere, legacy::v1_is_enough),
     row("daemons_answer_through_their_restart", everywhere, restarts::daemons_answer_through_their_restart),
+    row("v20_is_spoken_in_crc_mode", everywhere, revision0::v20_is_spoken_in_crc_mode),
     row("traces_show_every_hop", everywhere, restarts::traces_show_every_hop),
     row("every_command_is_accounted_for_through_faults", everywhere, faults::every_command_is_accounted_for),
     row(

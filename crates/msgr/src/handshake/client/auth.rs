@@ -16,7 +16,8 @@ pub(crate) struct Auth {
 
 impl Auth {
     pub fn enter(mut call: Box<Connector>, our_addr: EntityAddr, wire: &mut Wire) -> Result<Self> {
-        let request = call.auth.request()?;
+        let mut request = call.auth.request()?;
+        request.preferred_modes = wire.modes(request.preferred_modes)?;
         let offered_modes = request.preferred_modes.clone();
         send(request, wire)?;
         Ok(Auth { call, our_addr, offered_modes })
@@ -33,8 +34,9 @@ impl Auth {
                 let bad: AuthBadMethod = control::decode(frame.payload())?;
                 // Upstream sends the errno negated.
                 let errno = bad.result.wrapping_neg();
-                let request =
+                let mut request =
                     self.call.auth.bad_method(bad.method, errno, &bad.allowed_methods, &bad.allowed_modes)?;
+                request.preferred_modes = ctx.wire.modes(request.preferred_modes)?;
                 self.offered_modes.clone_from(&request.preferred_modes);
                 send(request, ctx.wire)?;
             }

@@ -24,7 +24,8 @@ impl Auth {
             (Tag::AuthRequest, None) => {
                 let request: AuthRequest = control::decode(frame.payload())?;
                 let AuthRequest { method, preferred_modes, payload } = &request;
-                (*method, auth.request(self.greeted.kind, *method, preferred_modes, payload)?)
+                let modes = ctx.wire.modes(preferred_modes.clone())?;
+                (*method, auth.request(self.greeted.kind, *method, &modes, payload)?)
             }
             (Tag::AuthRequestMore, Some(method)) => {
                 let more: AuthRequestMore = control::decode(frame.payload())?;
