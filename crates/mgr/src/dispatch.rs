@@ -3,6 +3,7 @@
 
 use crate::log::Log;
 use crate::modules::Modules;
+use crate::native::Native;
 use crate::owner::{Request, Session};
 use crate::run::{Report, now};
 use crate::tell::Tell;
@@ -17,6 +18,7 @@ use axon_net::connection::ConnectionHandle;
 use axon_proto::log_entry::LogPriority;
 use axon_proto::msgs::command_reply::MCommandReply;
 use axon_proto::msgs::mgr_command_reply::MMgrCommandReply;
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -42,11 +44,20 @@ pub struct Dispatcher {
     modules: Modules,
     reports: mpsc::Sender<Report>,
     tell: Arc<Tell>,
+    native: Native,
 }
 
 impl Dispatcher {
     pub fn new(modules: Modules, reports: mpsc::Sender<Report>, tell: Arc<Tell>) -> Self {
-        Dispatcher { cluster: OnceLock::new(), dashboard: ArcSwapOption::empty(), modules, reports, tell }
+        let native = Native::new(reports.clone());
+        Dispatcher {
+            cluster: OnceLock::new(),
+            dashboard: ArcSwapOption::empty(),
+            modules,
+            reports,
+            tell,
+            native,
+        }
     }
 
     /// Gives the handle that commands read from. Once.
@@ -57,6 +68,11 @@ impl Dispatcher {
     /// The dashboard of this activation, or none.
     pub fn set_dashboard(&self, dashboard: Option<Arc<Dashboard>>) {
         self.dashboard.store(dashboard);
+    }
+
+    /// The native modules.
+    pub fn native(&self) -> &Native {
+        &self.native
     }
 
     /// Runs a session's command and sends the answer back, as a task of its own.
@@ -131,10 +147,15 @@ impl Dispatcher {
             Some(row) => (row.module, "", row.perm.to_owned()),
             None => {
                 let release = self.cluster.get().map_or(axon_proto::Release::NEWEST, |c| c.state().release);
-                let descs =
-                    axon_api::commands::descriptors(axon_api::Release::of_major(u32::from(release.number())));
-                let known = descs.iter().find(|d| commands::prefix_of(&d.cmdstring) == command.prefix());
-                ("py", "dashboard", known.map(|d| d.req_perms.clone()).unwrap_or_default())
+                if let Some((module, row)) = axon_modules::find_command(command.prefix(), release) {
+                    ("py", module.name, row.perm.to_owned())
+                } else {
+                    let descs = axon_api::commands::descriptors(axon_api::Release::of_major(u32::from(
+                        release.number(),
+                    )));
+                    let known = descs.iter().find(|d| commands::prefix_of(&d.cmdstring) == command.prefix());
+                    ("py", "dashboard", known.map(|d| d.req_perms.clone()).unwrap_or_default())
+                }
             }
         };
         let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
@@ -178,7 +199,10 @@ impl Dispatcher {
                 None => done.output,
                 Some(command) => match cluster.command(Target::Mon, (*command).clone()).await {
                     Ok(output) if done.quiet && output.retval == 0 => {
-                        mirrored(cluster, &command).await;
+                        if let Some(key) = command.args.get("key").and_then(Value::as_str) {
+                            let wanted = (!command.input.is_empty()).then_some(&command.input);
+                            mirrored(cluster, key, wanted).await;
+                        }
                         done.output
                     }
                     // What the command had to say itself comes with the monitors' verdict.
@@ -189,6 +213,9 @@ impl Dispatcher {
                     Err(why) => CommandOutput::failed(why.errno(), why.to_string()),
                 },
             };
+        }
+        if let Some((module, row)) = axon_modules::find_command(command.prefix(), state.release) {
+            return self.native.command(cluster, module, row, command).await;
         }
         let Some(dashboard) = self.dashboard_soon().await else {
             return CommandOutput::failed(110, "the manager did not become active in time; try again");
@@ -225,10 +252,8 @@ fn may_tell(session: &Session) -> Result<(), CommandOutput> {
 }
 
 /// Waits until a change of the monitors' store has come back, so that the caller's next command sees it.
-async fn mirrored(cluster: &Cluster, command: &Command) {
+pub(crate) async fn mirrored(cluster: &Cluster, key: &str, wanted: Option<&Bytes>) {
     const AT_MOST: Duration = Duration::from_secs(2);
-    let Some(key) = command.args.get("key").and_then(Value::as_str) else { return };
-    let wanted = (!command.input.is_empty()).then_some(&command.input);
     let seen = async {
         while cluster.state().kv.value(key) != wanted {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -6,6 +6,7 @@ mod dispatch;
 mod identity;
 mod log;
 mod modules;
+mod native;
 mod owner;
 mod run;
 mod sysinfo;

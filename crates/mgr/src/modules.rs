@@ -1,6 +1,7 @@
 //! The modules that this manager can run, as the manager map lists them: the native ones with their options and commands, and
 //! the stock Python modules that the distribution has installed, which this version cannot run and says so.
 
+use axon_modules::option;
 use axon_proto::mgr_map::{ModuleInfo, ModuleOption, OptionLevel, OptionType};
 use axon_proto::mon_command_desc::MonCommandDesc;
 use axon_proto::release::Release;
@@ -36,7 +37,8 @@ impl Modules {
     #[must_use]
     pub fn infos(&self, release: Release) -> Vec<ModuleInfo> {
         let mut out = vec![dashboard(release)];
-        let stock = self.stock.iter().filter(|name| *name != "dashboard");
+        out.extend(axon_modules::ALL.iter().map(|module| native(module, release)));
+        let stock = self.stock.iter().filter(|name| !is_native(name));
         out.extend(stock.map(|name| ModuleInfo {
             name: name.clone(),
             can_run: false,
@@ -50,8 +52,26 @@ impl Modules {
     #[must_use]
     pub fn command_descs(&self, release: Release) -> Vec<MonCommandDesc> {
         let mut out = axon_core::commands::descriptors(release);
+        out.extend(axon_modules::descriptors(release));
         out.extend(axon_api::commands::descriptors(axon_api::Release::of_major(u32::from(release.number()))));
         out
+    }
+}
+
+/// Whether Axon has a module of that name itself; a stock module of that name is not run then.
+#[must_use]
+pub fn is_native(name: &str) -> bool {
+    name == "dashboard" || axon_modules::find(name).is_some()
+}
+
+/// A native module with the options of upstream's.
+fn native(module: &axon_modules::Module, release: Release) -> ModuleInfo {
+    let options = (module.options)(release).into_iter().chain(log_options(release));
+    ModuleInfo {
+        name: module.name.to_owned(),
+        can_run: true,
+        error_string: String::new(),
+        module_options: options.map(|o| (o.name.clone(), o)).collect(),
     }
 }
 
@@ -72,16 +92,6 @@ fn dashboard(release: Release) -> ModuleInfo {
         can_run: true,
         error_string: String::new(),
         module_options: options.chain(settings).map(|o| (o.name.clone(), o)).collect(),
-    }
-}
-
-fn option(name: &str, kind: OptionType, default: &str) -> ModuleOption {
-    ModuleOption {
-        name: name.to_owned(),
-        kind,
-        level: OptionLevel::ADVANCED,
-        default_value: default.to_owned(),
-        ..Default::default()
     }
 }
 

@@ -20,6 +20,7 @@ use axon_net::connection::ConnectionHandle;
 use axon_net::listener::SessionEvent;
 use axon_net::mon::MonError;
 use axon_net::{Client, Event};
+use axon_proto::health::HealthCheckMap;
 use axon_proto::log_entry::LogPriority;
 use axon_proto::{EntityAddrVec, EntityType, Message, Release, UTime};
 use serde_json::Value;
@@ -60,12 +61,17 @@ pub(crate) enum Report {
         osd: i32,
         message: Message,
     },
-    /// A line for the cluster log.
     /// An option is set at runtime, or that is taken back.
     SetOption {
         name: String,
         value: Option<String>,
     },
+    /// The health checks of a native module; they replace its earlier ones.
+    ModuleChecks {
+        module: &'static str,
+        checks: HealthCheckMap,
+    },
+    /// A line for the cluster log.
     Log {
         channel: String,
         priority: LogPriority,
@@ -272,6 +278,7 @@ impl Runner {
             Report::Serving(services) => self.owner.handle_serving(services),
             Report::ToOsd { osd, message } => self.owner.handle_to_osd(osd, message),
             Report::SetOption { name, value } => self.owner.handle_set_option(&name, value),
+            Report::ModuleChecks { module, checks } => self.owner.handle_module_checks(module, checks),
             Report::Log { channel, priority, text } => {
                 self.owner.handle_log(&channel, priority, &text, now());
             }
@@ -310,6 +317,7 @@ impl Runner {
                     info!("no longer active");
                     self.handles.clear();
                     self.dispatcher.set_dashboard(None);
+                    self.dispatcher.native().stop();
                     self.active.stand_by(&self.cluster, self.config.public_ip).await;
                 }
                 Effect::FetchMetadata { key, command, addr } => self.fetch_metadata(key, command, addr),
@@ -358,6 +366,7 @@ impl Runner {
                 &self.reports_tx,
             )
             .await;
+        self.dispatcher.native().start(&self.cluster);
         let (cluster, reports) = (self.cluster.clone(), self.reports_tx.clone());
         tokio::spawn(async move {
             let mut lists = Vec::new();

@@ -28,6 +28,7 @@ use axon_core::lifecycle::{self, Lifecycle, Need};
 use axon_core::pg_map::Pending;
 use axon_core::{Cluster, State};
 use axon_denc::Features;
+use axon_proto::health::HealthCheckMap;
 use axon_proto::log_entry::LogPriority;
 use axon_proto::msgs::log::MLog;
 use axon_proto::service_map::ServiceMap;
@@ -64,6 +65,8 @@ pub struct Owner {
     fetching: BTreeSet<axon_core::daemons::DaemonKey>,
     /// PG statistics that came since the last report.
     pending: Pending,
+    /// What native modules warn about, by module.
+    module_checks: BTreeMap<&'static str, HealthCheckMap>,
     log: ClusterLog,
     effects: Vec<Effect>,
     change: Change,
@@ -96,6 +99,7 @@ impl Owner {
             services: BTreeMap::new(),
             fetching: BTreeSet::new(),
             pending: Pending::default(),
+            module_checks: BTreeMap::new(),
             log: ClusterLog::default(),
             effects: Vec::new(),
             change: Change::Urgent,
@@ -172,6 +176,14 @@ impl Owner {
         });
     }
 
+    /// A native module's health checks, in the place of its earlier ones. Those of one that ended late, after a
+    /// deactivation, do not count.
+    pub fn handle_module_checks(&mut self, module: &'static str, checks: HealthCheckMap) {
+        if self.is_chosen() {
+            self.module_checks.insert(module, checks);
+        }
+    }
+
     /// The clock moved: beacon, and while active the report to the monitors.
     pub fn handle_tick(&mut self, now: UTime) {
         self.send_beacon();
@@ -219,6 +231,7 @@ impl Owner {
         self.service_map = None;
         self.server_addrs = EntityAddrVec::default();
         self.services.clear();
+        self.module_checks.clear();
         self.fetching.clear();
         self.effects.push(Effect::Deactivate);
     }

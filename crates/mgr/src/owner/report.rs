@@ -52,6 +52,7 @@ impl Owner {
         let metrics =
             state.daemons.iter().flat_map(|(key, d)| d.health_metrics.iter().map(move |m| (key, m)));
         out.checks.extend(daemon_checks(metrics).checks);
+        self.module_checks.values().for_each(|checks| out.merge(checks.clone()));
         out
     }
 
