@@ -19,10 +19,16 @@ pub struct Options {
     in_flight: usize,
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How long tickets and rotating keys live; everything is started again for it. 0: as it is.
+    #[arg(long, default_value_t = 0)]
+    ticket_ttl: u32,
 }
 
 pub async fn run(options: Options) -> Result<()> {
     let cluster = Arc::new(Cluster::open(&options.cluster)?);
+    if options.ticket_ttl > 0 {
+        faults::short_tickets(&cluster, options.ticket_ttl)?;
+    }
     let begun = Instant::now();
     let told = move |line: &str| eprintln!("[{:4} s] {line}", begun.elapsed().as_secs());
     let options = faults::Options {

@@ -24,6 +24,9 @@ pub struct Faults {
     /// Names the order of faults.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Seconds that tickets and rotating keys live.
+    #[arg(long, default_value_t = 30)]
+    ticket_ttl: u32,
     #[arg(long)]
     port: Option<u16>,
     /// Where the figures go as JSON.
@@ -48,7 +51,7 @@ pub fn run(options: &Faults) -> Result<()> {
         "--in-flight",
         &options.in_flight.to_string(),
     ]);
-    run.args(["--seed", &options.seed.to_string()]);
+    run.args(["--seed", &options.seed.to_string(), "--ticket-ttl", &options.ticket_ttl.to_string()]);
     let done = run.stderr(Stdio::inherit()).output().context("cannot run axon-bench");
     let failed = !done.as_ref().is_ok_and(|done| done.status.success());
     cluster.down(failed)?;

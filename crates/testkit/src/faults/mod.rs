@@ -91,6 +91,19 @@ impl Report {
     }
 }
 
+/// Lets tickets and the services' rotating keys live so long only, so that they expire and roll during a run. Everything is
+/// started again.
+pub fn short_tickets(cluster: &Cluster, ttl_secs: u32) -> Result<()> {
+    let conf = std::fs::read_to_string(cluster.conf_path())?;
+    let options =
+        format!("[global]\nauth service ticket ttl = {ttl_secs}\nauth mon ticket ttl = {}\n", 2 * ttl_secs);
+    let changed = conf.replacen("[global]\n", &options, 1);
+    ensure!(changed != conf, "ceph.conf has no section [global]");
+    cluster.stop_all()?;
+    std::fs::write(cluster.conf_path(), changed)?;
+    cluster.start_all()
+}
+
 /// Both modes.
 const MODES: [&str; 2] = ["crc", "secure"];
 

@@ -20,6 +20,7 @@ pub fn every_command_is_accounted_for(bench: &mut Bench) -> Result<()> {
     options.mons = 3;
     options.managers = Managers::None;
     let cluster = Arc::new(Cluster::up(&options, &|_| {})?);
+    faults::short_tickets(&cluster, TICKET_TTL_SECS)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let run = faults::Options { time: TIME, in_flight: 64, seed: 1, allocated: None };
     let result = runtime.block_on(faults::run(&cluster, &run, &|_| {})).and_then(|report| {
@@ -32,6 +33,8 @@ pub fn every_command_is_accounted_for(bench: &mut Bench) -> Result<()> {
     result
 }
 
+/// Tickets expire and keys roll a few times.
+const TICKET_TTL_SECS: u32 = 15;
 /// Each fault has its turn.
 const TIME: Duration = Duration::from_secs(45);
 /// For half of the links; debug programs of three releases share the machine. `cargo xtask bench faults` asks for 50 ms.
