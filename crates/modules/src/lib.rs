@@ -10,6 +10,7 @@
 mod crash;
 mod iostat;
 mod options;
+mod pg_autoscaler;
 pub mod python;
 mod status;
 
@@ -23,7 +24,7 @@ use axon_proto::mon_command_desc::MonCommandDesc;
 use axon_proto::{Release, UTime};
 
 /// Every native module.
-pub const ALL: &[Module] = &[crash::MODULE, iostat::MODULE, status::MODULE];
+pub const ALL: &[Module] = &[crash::MODULE, iostat::MODULE, pg_autoscaler::MODULE, status::MODULE];
 
 /// A module's row.
 pub struct Module {

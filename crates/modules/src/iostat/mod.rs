@@ -3,16 +3,28 @@
 
 use crate::{Done, Module, Row};
 use axon_core::commands::Ask;
+use axon_proto::Release;
 
 pub const MODULE: Module = Module { name: "iostat", options: |_| Vec::new(), commands: ROWS, tick: None };
 
-const ROWS: &[Row] = &[Row::new(
-    "iostat name=width,req=False,type=CephInt name=print_header,positional=False,req=False,type=CephBool",
-    "Get IO rates",
-    "r",
-    iostat,
-)
-.poll()];
+const ROWS: &[Row] = &[
+    Row::new(
+        "iostat name=width,req=False,type=CephInt name=print_header,req=False,type=CephBool",
+        "Get IO rates",
+        "r",
+        iostat,
+    )
+    .poll()
+    .until(Release::Reef),
+    Row::new(
+        "iostat name=width,req=False,type=CephInt name=print_header,positional=False,req=False,type=CephBool",
+        "Get IO rates",
+        "r",
+        iostat,
+    )
+    .poll()
+    .since(Release::Reef),
+];
 
 const WIDTH: i64 = 80;
 const TITLES: [&str; 6] = ["Read", "Write", "Total", "Read IOPS", "Write IOPS", "Total IOPS"];
