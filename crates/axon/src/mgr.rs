@@ -67,7 +67,7 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
         options: &args.options,
         defaults: &args.defaults,
     };
-    let mut settings = settings::read(&name, &given)?;
+    let (mut settings, conf_path) = settings::read_with_path(&name, &given)?;
     if settings.raw("keyring").is_none() {
         settings.set(Level::Default, "keyring", "$mgr_data/keyring");
     }
@@ -92,7 +92,11 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
         let config = axon_mgr::Config {
             id: id.to_owned(),
             net,
-            module_path: PathBuf::from(module_path.as_deref().unwrap_or(axon_mgr::MODULE_PATH)),
+            hosting: axon_mgr::HostingConfig {
+                module_path: PathBuf::from(module_path.as_deref().unwrap_or(axon_mgr::MODULE_PATH)),
+                conf_path,
+                settings: settings.clone(),
+            },
             public_ip,
             settings: settings.clone(),
             log: log.clone(),

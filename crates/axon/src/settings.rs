@@ -17,6 +17,11 @@ pub struct Given<'a> {
 
 /// Reads the configuration file (the one given, `CEPH_CONF`, or the first that exists where upstream looks).
 pub fn read(name: &AuthEntity, given: &Given<'_>) -> anyhow::Result<Settings> {
+    read_with_path(name, given).map(|(settings, _)| settings)
+}
+
+/// Like [`read`]; with the path of the file that was read.
+pub fn read_with_path(name: &AuthEntity, given: &Given<'_>) -> anyhow::Result<(Settings, Option<String>)> {
     let env_conf = std::env::var("CEPH_CONF").ok().filter(|c| !c.is_empty());
     let conf = given.conf.map(|p| p.display().to_string()).or(env_conf);
     let cluster = given.cluster.unwrap_or_else(|| cluster_of(conf.as_deref().unwrap_or(""))).to_owned();
@@ -31,21 +36,21 @@ pub fn read(name: &AuthEntity, given: &Given<'_>) -> anyhow::Result<Settings> {
     for (name, value) in given.defaults {
         settings.set(Level::Default, name, value.clone());
     }
-    read_file(&mut settings, conf.as_deref())?;
+    let path = read_file(&mut settings, conf.as_deref())?;
     for (name, value) in given.options {
         settings.set(Level::CommandLine, name, value.clone());
     }
-    Ok(settings)
+    Ok((settings, path))
 }
 
 /// The first file of the list that exists; one that was named must exist.
-fn read_file(settings: &mut Settings, named: Option<&str>) -> anyhow::Result<()> {
+fn read_file(settings: &mut Settings, named: Option<&str>) -> anyhow::Result<Option<String>> {
     for path in conf_paths(named, settings) {
         match std::fs::read(&path) {
             Ok(bytes) => {
                 let file = ConfFile::parse(&bytes).with_context(|| format!("{path} cannot be read"))?;
                 settings.set_file(&file);
-                return Ok(());
+                return Ok(Some(path));
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => {
@@ -55,6 +60,6 @@ fn read_file(settings: &mut Settings, named: Option<&str>) -> anyhow::Result<()>
     }
     match named {
         Some(conf) => bail!("{conf} does not exist"),
-        None => Ok(()),
+        None => Ok(None),
     }
 }

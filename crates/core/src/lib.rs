@@ -22,6 +22,7 @@ pub mod state;
 pub mod tell;
 pub mod text;
 pub mod trace;
+pub mod upmap;
 
 pub use cluster::Cluster;
 pub use command::{Command, CommandError, CommandOutput, CommandSink, Commands, Target};

@@ -18,6 +18,7 @@ use axon_net::connection::ConnectionHandle;
 use axon_proto::log_entry::LogPriority;
 use axon_proto::msgs::command_reply::MCommandReply;
 use axon_proto::msgs::mgr_command_reply::MMgrCommandReply;
+use axon_pyhost::{Authorize, Hosts};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -41,6 +42,7 @@ const DENIED: &str = "access denied: does your client key have mgr caps? See \
 pub struct Dispatcher {
     cluster: OnceLock<Cluster>,
     dashboard: ArcSwapOption<Dashboard>,
+    hosts: OnceLock<Hosts>,
     modules: Modules,
     reports: mpsc::Sender<Report>,
     tell: Arc<Tell>,
@@ -53,6 +55,7 @@ impl Dispatcher {
         Dispatcher {
             cluster: OnceLock::new(),
             dashboard: ArcSwapOption::empty(),
+            hosts: OnceLock::new(),
             modules,
             reports,
             tell,
@@ -63,6 +66,11 @@ impl Dispatcher {
     /// Gives the handle that commands read from. Once.
     pub fn attach(&self, cluster: Cluster) {
         let _ = self.cluster.set(cluster);
+    }
+
+    /// Gives the stock modules' hosts. Once.
+    pub fn attach_hosts(&self, hosts: Hosts) {
+        let _ = self.hosts.set(hosts);
     }
 
     /// The dashboard of this activation, or none.
@@ -138,13 +146,17 @@ impl Dispatcher {
         }
         match request.admin_socket {
             true => self.tell.run(&command).await,
-            false => self.run(&command).await,
+            false => self.run_for(&command, Some(session)).await,
         }
     }
 
     async fn allowed(&self, command: &Command, session: &Session) -> Result<(), CommandOutput> {
         let (service, module, perm) = match commands::find(command.prefix()) {
             Some(row) => (row.module, "", row.perm.to_owned()),
+            None if self.modules.command(command.prefix()).is_some() => {
+                let known = self.modules.command(command.prefix());
+                known.map_or(("py", "", String::new()), |(name, known)| ("py", name, known.perm.clone()))
+            }
             None => {
                 let release = self.cluster.get().map_or(axon_proto::Release::NEWEST, |c| c.state().release);
                 if let Some((module, row)) = axon_modules::find_command(command.prefix(), release) {
@@ -172,8 +184,13 @@ impl Dispatcher {
         if session.caps.is_capable(&request) { Ok(()) } else { Err(CommandOutput::failed(13, DENIED)) }
     }
 
-    /// Runs a command whose caller may do it.
+    /// Runs a command of the manager itself or of its native modules.
     pub async fn run(&self, command: &Command) -> CommandOutput {
+        self.run_for(command, None).await
+    }
+
+    /// Runs a command whose caller may do it; without a session it is the manager's own.
+    async fn run_for(&self, command: &Command, session: Option<&Session>) -> CommandOutput {
         let Some(cluster) = self.cluster.get() else { return CommandOutput::failed(11, "not ready") };
         let state = cluster.state();
         if command.prefix() == "get_command_descriptions" {
@@ -217,6 +234,12 @@ impl Dispatcher {
         if let Some((module, row)) = axon_modules::find_command(command.prefix(), state.release) {
             return self.native.command(cluster, module, row, command).await;
         }
+        if let (Some((module, known)), Some(hosts)) =
+            (self.modules.command(command.prefix()), self.hosts.get())
+        {
+            let authorize = authorize(session.cloned(), module.to_owned(), Allow::of(&known.perm));
+            return hosts.command(module, &command.args, command.input.clone(), authorize).await;
+        }
         let Some(dashboard) = self.dashboard_soon().await else {
             return CommandOutput::failed(110, "the manager did not become active in time; try again");
         };
@@ -236,6 +259,15 @@ impl Dispatcher {
         }
         None
     }
+}
+
+/// What a module asks about the caller of one of its commands: whether it may do that with these arguments.
+fn authorize(session: Option<Session>, module: String, wanted: Allow) -> Authorize {
+    Arc::new(move |arguments| {
+        let Some(session) = &session else { return true };
+        let (service, command, ip) = ("py", "", session.addrs.ip());
+        session.caps.is_capable(&caps::Request { service, module: &module, command, arguments, wanted, ip })
+    })
 }
 
 /// Commands to the daemon itself require all capabilities.

@@ -3,6 +3,7 @@
 mod active;
 mod admin_socket;
 mod dispatch;
+mod hosting;
 mod identity;
 mod log;
 mod modules;
@@ -12,6 +13,7 @@ mod run;
 mod sysinfo;
 mod tell;
 
+pub use hosting::HostingConfig;
 pub use modules::MODULE_PATH;
 pub use run::{Config, run};
 pub use tell::LogFile;

@@ -20,7 +20,8 @@ impl Log {
         self.write("audit", priority, text);
     }
 
-    fn write(&self, channel: &str, priority: LogPriority, text: String) {
+    /// A line.
+    pub fn write(&self, channel: &str, priority: LogPriority, text: String) {
         let report = Report::Log { channel: channel.to_owned(), priority, text };
         match self.0.try_send(report) {
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}

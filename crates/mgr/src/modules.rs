@@ -1,35 +1,32 @@
 //! The modules that this manager can run, as the manager map lists them: the native ones with their options and commands, and
-//! the stock Python modules that the distribution has installed, which this version cannot run and says so.
+//! the stock Python modules that the distribution has installed, which run in processes of their own (`axon-pyhost`).
 
+use axon_core::commands::prefix_of;
 use axon_modules::option;
-use axon_proto::mgr_map::{ModuleInfo, ModuleOption, OptionLevel, OptionType};
+use axon_proto::health::{HealthCheckMap, HealthStatus};
+use axon_proto::mgr_map::{MgrMap, ModuleInfo, ModuleOption, OptionLevel, OptionType};
 use axon_proto::mon_command_desc::MonCommandDesc;
 use axon_proto::release::Release;
-use std::path::{Path, PathBuf};
+use axon_pyhost::{Descriptions, ModuleCommand};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Where a distribution installs the stock modules (`mgr_module_path`).
 pub const MODULE_PATH: &str = "/usr/share/ceph/mgr";
 
+/// Why a stock module cannot run where none may.
+pub const NOT_HOSTED: &str = "Axon runs Python modules only with axon_python_modules = true in ceph.conf";
+
 /// All modules.
 #[derive(Clone, Debug, Default)]
 pub struct Modules {
-    /// Names of the stock modules in the module folder.
-    stock: Vec<String>,
+    stock: Arc<Descriptions>,
 }
 
 impl Modules {
-    /// Looks into the module folder; one that cannot be read has no modules.
+    /// The native ones and these.
     #[must_use]
-    pub fn find(module_path: &Path) -> Self {
-        let mut stock: Vec<String> = std::fs::read_dir(module_path)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path: &PathBuf| is_module(path))
-            .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
-            .collect();
-        stock.sort();
+    pub fn new(stock: Arc<Descriptions>) -> Self {
         Modules { stock }
     }
 
@@ -38,23 +35,86 @@ impl Modules {
     pub fn infos(&self, release: Release) -> Vec<ModuleInfo> {
         let mut out = vec![dashboard(release)];
         out.extend(axon_modules::ALL.iter().map(|module| native(module, release)));
-        let stock = self.stock.iter().filter(|name| !is_native(name));
-        out.extend(stock.map(|name| ModuleInfo {
-            name: name.clone(),
-            can_run: false,
-            error_string: "Axon does not run Python modules yet".to_owned(),
-            ..Default::default()
-        }));
+        let stock = self.stock.iter().filter(|(name, _)| !is_native(name));
+        out.extend(stock.map(|(_, module)| module.info.clone()));
         out
     }
 
-    /// The command table for the monitors: the manager's own commands and the native modules'.
+    /// The command table for the monitors: the manager's own commands, the native modules' and the stock modules'.
     #[must_use]
     pub fn command_descs(&self, release: Release) -> Vec<MonCommandDesc> {
         let mut out = axon_core::commands::descriptors(release);
         out.extend(axon_modules::descriptors(release));
         out.extend(axon_api::commands::descriptors(axon_api::Release::of_major(u32::from(release.number()))));
+        let native: BTreeSet<String> = out.iter().map(|desc| prefix_of(&desc.cmdstring).to_owned()).collect();
+        let stock = self.stock.values().flat_map(|module| &module.commands);
+        let stock = stock.filter(|command| !native.contains(prefix_of(&command.cmdstring)));
+        out.extend(stock.map(|command| MonCommandDesc {
+            cmdstring: command.cmdstring.clone(),
+            helpstring: command.help.clone(),
+            module: "mgr".to_owned(),
+            req_perms: command.perm.clone(),
+            flags: MonCommandDesc::FLAG_MGR | if command.poll { MonCommandDesc::FLAG_POLL } else { 0 },
+        }));
         out
+    }
+
+    /// The stock module that has a command of that prefix.
+    #[must_use]
+    pub fn command(&self, prefix: &str) -> Option<(&str, &ModuleCommand)> {
+        self.stock.iter().find_map(|(name, module)| {
+            let command = module.commands.iter().find(|command| prefix_of(&command.cmdstring) == prefix)?;
+            Some((name.as_str(), command))
+        })
+    }
+
+    /// Checks about enabled modules that cannot run (`PyModuleRegistry::get_health_checks`).
+    #[must_use]
+    pub fn health(&self, map: &MgrMap, release: Release) -> HealthCheckMap {
+        let mut out = HealthCheckMap::default();
+        // Where no module may run this is the operator's choice, not a fault.
+        if self.stock.values().all(|module| module.info.error_string == NOT_HOSTED) {
+            return out;
+        }
+        let wanted = Self::wanted(map, release);
+        let (mut dependency, mut failed) = (Vec::new(), Vec::new());
+        for name in &wanted {
+            match self.stock.get(name) {
+                Some(module) if module.loaded && !module.info.can_run => {
+                    let why = &module.info.error_string;
+                    dependency.push(format!("Module '{name}' has failed dependency: {why}"));
+                }
+                Some(module) if !module.loaded => {
+                    failed.push(format!("Module '{name}' has failed: {}", module.info.error_string));
+                }
+                // Modules that are always on and have gone from newer releases are missing rightly.
+                Some(_) => {}
+                None if map.always_on(release).contains(name.as_str()) => {
+                    failed.push(format!("Module '{name}' has failed: Not found or unloadable"));
+                }
+                None => {}
+            }
+        }
+        let mut add = |code: &str, severity, details: Vec<String>, many: &str| {
+            let summary = match details.as_slice() {
+                [] => return,
+                [one] => one.clone(),
+                several => format!("{} mgr modules have failed{many}", several.len()),
+            };
+            let count = i64::try_from(details.len()).unwrap_or(i64::MAX);
+            out.add(code, severity, summary, count).detail = details;
+        };
+        add("MGR_MODULE_DEPENDENCY", HealthStatus::WARN, dependency, " dependencies");
+        add("MGR_MODULE_ERROR", HealthStatus::ERR, failed, "");
+        out
+    }
+
+    /// The stock modules that shall run by that map: those that are enabled or always on.
+    #[must_use]
+    pub fn wanted(map: &MgrMap, release: Release) -> BTreeSet<String> {
+        let always_on = map.always_on(release).into_iter().map(str::to_owned);
+        let enabled = map.modules.iter().cloned().chain(always_on);
+        enabled.filter(|name| !is_native(name) && !map.force_disabled_modules.contains(name)).collect()
     }
 }
 
@@ -160,14 +220,40 @@ fn toggles(release: Release) -> Vec<ModuleOption> {
     features.iter().map(|f| option(&format!("FEATURE_TOGGLE_{f}"), OptionType::BOOL, "True")).collect()
 }
 
-fn is_module(path: &Path) -> bool {
-    let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return false };
-    !name.starts_with(['_', '.']) && name != "tests" && path.join("__init__.py").is_file()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axon_pyhost::Description;
+
+    #[test]
+    fn a_stock_modules_commands_are_announced_and_found_unless_a_native_one_has_the_name() {
+        let command =
+            |cmd: &str, poll| ModuleCommand { cmdstring: cmd.to_owned(), poll, ..Default::default() };
+        let commands = vec![command("iostat name=width,type=CephInt", true), command("pg dump", false)];
+        let module = Description { commands, ..Description::default() };
+        let modules = Modules::new(Arc::new([("iostat".to_owned(), module)].into()));
+        assert_eq!(modules.command("iostat").map(|(module, _)| module), Some("iostat"));
+        assert!(modules.command("iostats").is_none());
+        let descs = modules.command_descs(Release::Reef);
+        let flags = |prefix: &str| {
+            let found = descs.iter().filter(|d| prefix_of(&d.cmdstring) == prefix);
+            found.map(|d| d.flags).collect::<Vec<_>>()
+        };
+        assert_eq!(flags("iostat"), [MonCommandDesc::FLAG_MGR | MonCommandDesc::FLAG_POLL]);
+        assert_eq!(flags("pg dump"), [MonCommandDesc::FLAG_MGR]);
+    }
+
+    #[test]
+    fn enabled_and_always_on_modules_are_wanted_without_native_and_forbidden_ones() {
+        let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<BTreeSet<_>>();
+        let map = MgrMap {
+            modules: names(&["dashboard", "prometheus"]),
+            always_on_modules: [(18, names(&["volumes", "balancer"]))].into(),
+            force_disabled_modules: names(&["balancer"]),
+            ..Default::default()
+        };
+        assert_eq!(Modules::wanted(&map, Release::Reef), names(&["volumes", "prometheus"]));
+    }
 
     #[test]
     fn options_are_those_of_upstreams_module_in_the_release() {

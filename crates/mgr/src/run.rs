@@ -6,7 +6,9 @@
 use crate::active::Active;
 use crate::admin_socket::AdminSocket;
 use crate::dispatch::{Dispatcher, Sink};
+use crate::hosting::{Hosting, HostingConfig};
 use crate::identity;
+use crate::log::Log;
 use crate::modules::Modules;
 use crate::owner::{About, Effect, LISTS, Owner, SUBSCRIPTIONS, Session, SessionId};
 use crate::tell::{LogFile, Tell};
@@ -23,9 +25,9 @@ use axon_net::{Client, Event};
 use axon_proto::health::HealthCheckMap;
 use axon_proto::log_entry::LogPriority;
 use axon_proto::{EntityAddrVec, EntityType, Message, Release, UTime};
+use axon_pyhost::Descriptions;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
@@ -37,7 +39,8 @@ use tracing::{error, info, warn};
 pub struct Config {
     pub id: String,
     pub net: axon_net::Config,
-    pub module_path: PathBuf,
+    /// The stock modules.
+    pub hosting: HostingConfig,
     /// `public_addr`; `None`: the address that the monitors see.
     pub public_ip: Option<std::net::IpAddr>,
     /// What `ceph.conf`, the environment and the command line say.
@@ -95,11 +98,20 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     let tell = Arc::new(Tell::new(config.settings.clone(), reports.0.clone(), config.log.clone()));
     // Before the monitors: who runs without them can be asked why.
     let _admin_socket = AdminSocket::start(tell.clone()).await;
+    // Meanwhile: the first beacon says what modules there are.
+    let stock = {
+        let (hosting, id) = (config.hosting.clone(), config.id.clone());
+        tokio::spawn(async move { hosting.describe(&id).await })
+    };
     let open = tokio::select! {
         open = first_session(&client) => open?,
         () = &mut stop => return Ok(()),
     };
-    let mut runner = Runner::new(config, client, open, tell, reports).await?;
+    let stock = tokio::select! {
+        stock = stock => Arc::new(stock.context("the modules cannot be looked at")?),
+        () = &mut stop => return Ok(()),
+    };
+    let mut runner = Runner::new(config, client, open, tell, reports, stock).await?;
     let mut next_tick = Instant::now();
     let mut settle_within = None;
     loop {
@@ -120,6 +132,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
                 }
             }
             event = runner.active.next_event() => runner.handle_session_event(event),
+            board = runner.hosting.next_board() => runner.owner.handle_board(board),
             Some(report) = runner.reports.recv() => runner.handle_report(report)?,
             () = after(settle_within) => {}
         }
@@ -127,6 +140,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     }
     info!("stopping");
     runner.active.stop();
+    runner.hosting.stop().await;
     runner.client.shutdown();
     Ok(())
 }
@@ -160,6 +174,7 @@ struct Runner {
     tell: Arc<Tell>,
     owner: Owner,
     active: Active,
+    hosting: Hosting,
     handles: HashMap<SessionId, ConnectionHandle>,
     /// The options that our own connections go by.
     settings: Arc<Settings>,
@@ -174,9 +189,10 @@ impl Runner {
         open: axon_net::mon::OpenSession,
         tell: Arc<Tell>,
         (reports_tx, reports): (mpsc::Sender<Report>, mpsc::Receiver<Report>),
+        stock: Arc<Descriptions>,
     ) -> anyhow::Result<Self> {
         let fsid = client.fsid().context("the monitors have not told the cluster's fsid")?;
-        let modules = Modules::find(&config.module_path);
+        let modules = Modules::new(stock.clone());
         let metadata = identity::metadata(&client, &open).await;
         let me = Identity {
             id: config.id.clone(),
@@ -200,6 +216,15 @@ impl Runner {
         let cluster = Cluster::new(state.clone(), Arc::new(sink));
         dispatcher.attach(cluster.clone());
         tell.attach(cluster.clone());
+        let hosting = Hosting::new(
+            &config.hosting,
+            &config.id,
+            cluster.clone(),
+            client.clone(),
+            Log::new(reports_tx.clone()),
+            stock,
+        );
+        dispatcher.attach_hosts(hosting.hosts().clone());
         let about = About { metadata };
         let owner = Owner::new(cluster.clone(), state, about, modules);
         for what in SUBSCRIPTIONS {
@@ -214,6 +239,7 @@ impl Runner {
             tell,
             owner,
             active,
+            hosting,
             handles: HashMap::new(),
             settings,
             reports,
@@ -299,6 +325,7 @@ impl Runner {
             self.settings = state.settings.clone();
             self.client.set_options(&|name| state.settings.value(name));
         }
+        self.hosting.follow(&state, self.owner.module_mode());
         for effect in self.owner.take_effects() {
             match effect {
                 Effect::ToMon(message) => self.client.send_mon(message).await,
@@ -321,6 +348,8 @@ impl Runner {
                     self.active.stand_by(&self.cluster, self.config.public_ip).await;
                 }
                 Effect::FetchMetadata { key, command, addr } => self.fetch_metadata(key, command, addr),
+                Effect::Notify(kind) => self.hosting.hosts().notify(kind, ""),
+                Effect::ConfigNotify => self.hosting.hosts().config_notify(),
                 Effect::FullOsdMap => self.client.subscribe("osdmap", 0).await,
                 Effect::Run(request) => {
                     let (Some(session), Some(handle)) =

@@ -50,6 +50,18 @@ impl DaemonPerf {
         &self.schema
     }
 
+    /// The same as [`DaemonPerf::schema`], as daemons share it.
+    #[must_use]
+    pub fn schema_shared(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// The newest report: when it came, its schema and a value per column (two of an average: sum and count).
+    #[must_use]
+    pub fn newest(&self) -> Option<(UTime, &Arc<Schema>, &[u64])> {
+        self.samples.back().map(|sample| (sample.t, &sample.schema, &*sample.columns))
+    }
+
     /// The newest value of a counter.
     #[must_use]
     pub fn latest(&self, path: &str) -> Option<Point> {

@@ -6,6 +6,13 @@ use axon_proto::EntityAddrVec;
 use axon_proto::msgs::mgr_beacon::MMgrBeacon;
 
 impl Owner {
+    /// URIs of the native and the stock modules.
+    fn all_services(&self) -> std::collections::BTreeMap<String, String> {
+        let mut services = self.board.services();
+        services.extend(self.services.clone());
+        services
+    }
+
     pub(super) fn send_beacon(&mut self) {
         let available = self.lifecycle.available();
         let me = &self.state.me;
@@ -16,7 +23,7 @@ impl Owner {
             available,
             name: me.id.clone(),
             fsid: self.state.fsid,
-            services: if available { self.services.clone() } else { Default::default() },
+            services: if available { self.all_services() } else { Default::default() },
             command_descs: if self.lifecycle.announces_commands() {
                 self.modules.command_descs(self.state.release)
             } else {
@@ -24,9 +31,8 @@ impl Owner {
             },
             modules: self.modules.infos(self.state.release),
             metadata: self.metadata.clone(),
-            // RADOS clients that the monitors blocklist with this manager. No part of Axon reads or writes objects; one that
-            // does must be listed here before its first write.
-            clients: Vec::new(),
+            // RADOS clients that the monitors blocklist with this manager: those of stock modules.
+            clients: if available { self.board.clients() } else { Vec::new() },
             mgr_features: MGR_FEATURES.0,
         };
         self.effects.push(Effect::ToMon(beacon.into()));

@@ -25,6 +25,10 @@ pub enum Effect {
     MonCommand(Command),
     /// Ask for a full OSD map: an increment did not fit.
     FullOsdMap,
+    /// Tell the stock modules that something has changed (`ActivePyModules::notify_all`).
+    Notify(&'static str),
+    /// Tell them that options may have changed.
+    ConfigNotify,
     /// Run a command that came on a session and answer it there.
     Run(Request),
 }

@@ -33,6 +33,7 @@ use axon_proto::log_entry::LogPriority;
 use axon_proto::msgs::log::MLog;
 use axon_proto::service_map::ServiceMap;
 use axon_proto::{AuthEntity, EntityAddrVec, EntityName, EntityType, UTime};
+use axon_pyhost::{Board, Mode};
 use publish::Change;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -61,6 +62,8 @@ pub struct Owner {
     activated: UTime,
     server_addrs: EntityAddrVec,
     services: BTreeMap<String, String>,
+    /// What the stock modules have told.
+    board: Arc<Board>,
     /// Daemons whose metadata is being asked for.
     fetching: BTreeSet<axon_core::daemons::DaemonKey>,
     /// PG statistics that came since the last report.
@@ -97,6 +100,7 @@ impl Owner {
             activated: UTime::ZERO,
             server_addrs: EntityAddrVec::default(),
             services: BTreeMap::new(),
+            board: Arc::default(),
             fetching: BTreeSet::new(),
             pending: Pending::default(),
             module_checks: BTreeMap::new(),
@@ -117,6 +121,26 @@ impl Owner {
     #[must_use]
     pub fn is_chosen(&self) -> bool {
         *self.lifecycle.phase() != lifecycle::Phase::Standby
+    }
+
+    /// As what stock modules run now; `None` while this manager becomes active.
+    #[must_use]
+    pub fn module_mode(&self) -> Option<Mode> {
+        match self.lifecycle.phase() {
+            lifecycle::Phase::Standby => Some(Mode::Standby),
+            lifecycle::Phase::Activating { .. } => None,
+            lifecycle::Phase::Active => Some(Mode::Active),
+        }
+    }
+
+    /// What the stock modules have told. The monitors hear of URIs and clients at once, as clients must be blocklisted with
+    /// this manager; of health and progress with the next report.
+    pub fn handle_board(&mut self, board: Arc<Board>) {
+        let tell = board.services() != self.board.services() || board.clients() != self.board.clients();
+        self.board = board;
+        if tell && self.lifecycle.available() {
+            self.send_beacon();
+        }
     }
 
     /// The daemons' address is bound.

@@ -1,7 +1,7 @@
 //! What the monitors push (`Mgr::ms_dispatch2`, `MgrStandby::handle_mgr_map`): maps, digest, configuration, store.
 //! All of it is subscribed to in standby too, so that an activation starts warm.
 
-use super::Owner;
+use super::{Effect, Owner};
 use axon_core::KvUpdate;
 use axon_core::daemons::DaemonKey;
 use axon_core::lifecycle::{self, Need};
@@ -29,6 +29,7 @@ impl Owner {
                 self.state.service_map = Arc::new(m.service_map);
                 self.got_service_map();
                 self.changed();
+                self.effects.push(Effect::Notify("service_map"));
             }
             Message::MLogAck(m) => self.log.acknowledged(m.last),
             Message::MMgrDigest(m) => self.handle_digest(&m.health_json, &m.mon_status_json),
@@ -37,6 +38,7 @@ impl Owner {
                     Arc::make_mut(&mut state.settings).set_mon(&m.config);
                     state.options = Arc::new(m.config);
                 });
+                self.effects.push(Effect::ConfigNotify);
             }
             Message::MKVData(m) => self.handle_kv(KvUpdate {
                 prefix: m.prefix,
@@ -82,6 +84,7 @@ impl Owner {
         let names: BTreeSet<String> = map.mon_info.keys().cloned().collect();
         self.state.mon_map = Arc::new(map);
         self.changed();
+        self.effects.push(Effect::Notify("mon_map"));
         self.cull("mon", |name| names.contains(name));
         if self.is_chosen() {
             for name in names {
@@ -102,6 +105,7 @@ impl Owner {
         }
         let map = self.state.osd_map.clone();
         self.changed();
+        self.effects.push(Effect::Notify("osd_map"));
         self.pending.follow(&self.state.pg_map, &*map, now);
         Arc::make_mut(&mut self.state.pg_map).settle(&mut self.pending, now);
         if self.is_chosen() {
@@ -136,6 +140,7 @@ impl Owner {
             map.daemons().map(|info| (info.name.clone(), info.addrs.to_string())).collect();
         self.state.fs_map = Arc::new(map);
         self.changed();
+        self.effects.push(Effect::Notify("fs_map"));
         self.cull("mds", |name| daemons.contains_key(name));
         if self.is_chosen() {
             for (name, addr) in daemons {
@@ -174,6 +179,7 @@ impl Owner {
             self.state.mon_status = mon_status;
         }
         self.changed();
+        self.effects.extend(["mon_status", "health", "pg_summary"].map(Effect::Notify));
         self.step(lifecycle::Event::Met(Need::Digest));
     }
 

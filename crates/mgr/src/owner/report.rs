@@ -7,7 +7,6 @@ use axon_proto::UTime;
 use axon_proto::health::HealthCheckMap;
 use axon_proto::log_entry::{LogEntry, LogPriority};
 use axon_proto::msgs::mon_mgr_report::MMonMgrReport;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Owner {
@@ -24,7 +23,7 @@ impl Owner {
         let report = MMonMgrReport {
             health_checks,
             service_map,
-            progress_events: BTreeMap::new(),
+            progress_events: self.board.progress.clone(),
             gid: self.state.me.gid,
             digest: self.state.pg_map.digest(&*self.state.osd_map, now, options.mon_pg_stuck_threshold),
         };
@@ -39,7 +38,7 @@ impl Owner {
         self.effects.extend(commands.into_iter().map(Effect::MonCommand));
     }
 
-    /// The PG map's checks and those of what daemons report about themselves.
+    /// The PG map's checks, those of what daemons report about themselves, and the modules'.
     fn health_checks(&self, options: &HealthOptions, now: UTime) -> HealthCheckMap {
         let state = &self.state;
         let mut out = checks(&Subject {
@@ -53,6 +52,8 @@ impl Owner {
             state.daemons.iter().flat_map(|(key, d)| d.health_metrics.iter().map(move |m| (key, m)));
         out.checks.extend(daemon_checks(metrics).checks);
         self.module_checks.values().for_each(|checks| out.merge(checks.clone()));
+        out.merge(self.board.health());
+        out.merge(self.modules.health(&state.mgr_map, state.release));
         out
     }
 

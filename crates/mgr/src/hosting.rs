@@ -1,0 +1,153 @@
+//! The stock modules' hosts as the running manager has them: which are wanted by the manager map, what they need of it, and
+//! the options that say how they run.
+
+use crate::log::Log;
+use crate::modules::{Modules, NOT_HOSTED, is_native};
+use axon_core::config::Settings;
+use axon_core::{Cluster, State};
+use axon_net::Client;
+use axon_net::mon::SessionState;
+use axon_proto::EntityAddrVec;
+use axon_proto::log_entry::LogPriority;
+use axon_proto::mgr_map::ModuleInfo;
+use axon_pyhost::{Board, Description, Descriptions, Hosts, Mode, Outside, Setup, describe, find_modules};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long the modules may take to end when the manager stops.
+const STOP_SECS_MAX: u64 = 5;
+
+/// What is configured about stock modules.
+#[derive(Clone, Debug)]
+pub struct HostingConfig {
+    /// `mgr_module_path`.
+    pub module_path: PathBuf,
+    /// The configuration file that was read.
+    pub conf_path: Option<String>,
+    pub settings: Settings,
+}
+
+impl HostingConfig {
+    /// `axon_python_modules`: whether stock modules run at all. Off where nothing is said: not all of them have been seen to
+    /// work on all releases.
+    fn enabled(&self) -> bool {
+        matches!(self.settings.value("axon_python_modules").as_deref(), Some("true" | "1" | "yes" | "on"))
+    }
+
+    fn setup(&self, id: &str) -> Setup {
+        let value = |name: &str| self.settings.value(name).filter(|value| !value.is_empty());
+        Setup {
+            python: value("axon_python").map_or_else(distribution_python, PathBuf::from),
+            module_path: self.module_path.clone(),
+            entity: format!("mgr.{id}"),
+            conf_path: self.conf_path.clone(),
+            settings: Arc::new(self.settings.clone()),
+            memory_bytes_max: value("axon_module_memory_bytes_max").and_then(|v| v.parse().ok()).unwrap_or(0),
+        }
+    }
+
+    /// Looks at the modules that are installed.
+    pub async fn describe(&self, id: &str) -> Descriptions {
+        let mut names: BTreeSet<String> = find_modules(Path::new(&self.module_path));
+        names.retain(|name| !is_native(name));
+        if !self.enabled() {
+            return names.into_iter().map(not_hosted).collect();
+        }
+        describe(&self.setup(id), &names).await
+    }
+}
+
+/// A module that is installed and not run, which its enabling does not change.
+fn not_hosted(name: String) -> (String, Description) {
+    let info = ModuleInfo {
+        name: name.clone(),
+        can_run: false,
+        error_string: NOT_HOSTED.to_owned(),
+        ..ModuleInfo::default()
+    };
+    (name, Description { info, loaded: true, ..Description::default() })
+}
+
+/// The interpreter that the distribution's modules and bindings are made for.
+fn distribution_python() -> PathBuf {
+    const PATH: &str = "/usr/bin/python3";
+    if Path::new(PATH).exists() { PATH.into() } else { "python3".into() }
+}
+
+/// The hosts.
+pub struct Hosting {
+    hosts: Hosts,
+    board: watch::Receiver<Arc<Board>>,
+    wanted: Option<(Mode, BTreeSet<String>)>,
+}
+
+impl Hosting {
+    pub fn new(
+        config: &HostingConfig,
+        id: &str,
+        cluster: Cluster,
+        client: Client,
+        log: Log,
+        stock: Arc<Descriptions>,
+    ) -> Self {
+        let outside = Arc::new(Manager { client, cluster: cluster.clone(), log });
+        let hosts = Hosts::new(config.setup(id), cluster, outside, stock);
+        let board = hosts.board();
+        Hosting { hosts, board, wanted: None }
+    }
+
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// Follows the map and this manager's part; while it becomes active nothing changes.
+    pub fn follow(&mut self, state: &State, mode: Option<Mode>) {
+        let Some(mode) = mode else { return };
+        let wanted = (mode, Modules::wanted(&state.mgr_map, state.release));
+        if self.wanted.as_ref() != Some(&wanted) {
+            self.hosts.want(&wanted.1, mode);
+            self.wanted = Some(wanted);
+        }
+    }
+
+    /// The board, once it has changed.
+    pub async fn next_board(&mut self) -> Arc<Board> {
+        if self.board.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        self.board.borrow_and_update().clone()
+    }
+
+    pub async fn stop(&self) {
+        let _ = tokio::time::timeout(Duration::from_secs(STOP_SECS_MAX), self.hosts.stop()).await;
+    }
+}
+
+struct Manager {
+    client: Client,
+    cluster: Cluster,
+    log: Log,
+}
+
+impl Outside for Manager {
+    fn my_addrs(&self) -> EntityAddrVec {
+        let state = self.cluster.state();
+        let map = &state.mgr_map;
+        // Where daemons reach an active manager; a standby listens nowhere.
+        if map.active_gid == state.me.gid && !map.active_addrs.0.is_empty() {
+            return map.active_addrs.clone();
+        }
+        self.client.my_addrs()
+    }
+
+    fn is_connected(&self) -> bool {
+        matches!(self.client.state(), SessionState::Open(_))
+    }
+
+    fn cluster_log(&self, channel: &str, priority: LogPriority, message: String) {
+        self.log.write(channel, priority, message);
+    }
+}

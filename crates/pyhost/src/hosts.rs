@@ -1,0 +1,247 @@
+//! All modules' hosts: which are wanted, notifications and commands to them, calls from one to another
+//! (`PyModuleRegistry`, `ActivePyModules`).
+
+use crate::answers::{Caller, Desk, Documents, Schemas};
+use crate::board::{Board, Writer};
+use crate::describe::Descriptions;
+use crate::link::{Answer, Link, LinkError, Refusal};
+use crate::setup::{Outside, Setup};
+use crate::supervise::{Reach, Supervisor};
+use axon_core::{Cluster, CommandOutput};
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// As what a module runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Active,
+    Standby,
+}
+
+/// Whether the caller of a command may do it with these arguments (`ActivePyModule::is_authorized`).
+pub type Authorize = Arc<dyn Fn(&BTreeMap<String, String>) -> bool + Send + Sync>;
+
+/// How long a command waits for its module to be up.
+const START_SECS_MAX: u64 = 30;
+/// How long a command may take in its module.
+const COMMAND_SECS_MAX: u64 = 300;
+/// How long a call from one module to another may take.
+const REMOTE_SECS_MAX: u64 = 240;
+
+const EINVAL: i32 = 22;
+const EIO: i32 = 5;
+const EOPNOTSUPP: i32 = 95;
+const ETIMEDOUT: i32 = 110;
+
+struct Host {
+    wanted: watch::Sender<Option<Mode>>,
+    reach: watch::Receiver<Reach>,
+    caller: Arc<Caller>,
+}
+
+struct Inner {
+    desk: Arc<Desk>,
+    hosts: std::sync::OnceLock<BTreeMap<String, Host>>,
+    tokens: AtomicU64,
+}
+
+/// A handle to all of them. Cheap to clone.
+#[derive(Clone)]
+pub struct Hosts(Arc<Inner>);
+
+impl Hosts {
+    /// A supervisor for each module that can run; none of them is wanted yet.
+    #[must_use]
+    pub fn new(
+        setup: Setup,
+        cluster: Cluster,
+        outside: Arc<dyn Outside>,
+        descriptions: Arc<Descriptions>,
+    ) -> Self {
+        let desk = Arc::new(Desk {
+            setup,
+            cluster,
+            outside,
+            descriptions,
+            board: Writer::default(),
+            documents: Documents::default(),
+            schemas: Schemas::default(),
+        });
+        let inner = Inner { desk, hosts: std::sync::OnceLock::new(), tokens: AtomicU64::new(1) };
+        let hosts = Hosts(Arc::new(inner));
+        let all = hosts.0.desk.descriptions.iter().filter(|(_, d)| d.loaded && d.info.can_run);
+        let started = all.map(|(name, _)| (name.clone(), hosts.supervised(name))).collect();
+        let _ = hosts.0.hosts.set(started);
+        hosts
+    }
+
+    fn supervised(&self, name: &str) -> Host {
+        let (wanted, wanted_rx) = watch::channel(None);
+        let (reach, reach_rx) = watch::channel(Reach::Off);
+        let caller = Arc::new(Caller { module: name.to_owned(), ..Caller::default() });
+        let supervisor = Supervisor {
+            name: name.to_owned(),
+            desk: self.0.desk.clone(),
+            hosts: self.clone(),
+            wanted: wanted_rx,
+            reach,
+            caller: caller.clone(),
+        };
+        tokio::spawn(supervisor.run());
+        Host { wanted, reach: reach_rx, caller }
+    }
+
+    fn host(&self, name: &str) -> Option<&Host> {
+        self.0.hosts.get()?.get(name)
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&String, &Host)> {
+        self.0.hosts.get().into_iter().flatten()
+    }
+
+    /// What the modules have told.
+    #[must_use]
+    pub fn board(&self) -> watch::Receiver<Arc<Board>> {
+        self.0.desk.board.subscribe()
+    }
+
+    /// Starts what is wanted and ends what is not. On a standby only modules with a part for standbys run.
+    pub fn want(&self, names: &BTreeSet<String>, mode: Mode) {
+        for (name, host) in self.all() {
+            let has_part =
+                mode == Mode::Active || self.0.desk.descriptions.get(name).is_some_and(|d| d.standby);
+            let wanted = (names.contains(name) && has_part).then_some(mode);
+            host.wanted.send_if_modified(|now| std::mem::replace(now, wanted) != wanted);
+        }
+    }
+
+    /// Ends all of them; waits until they have, or for as long as one may take.
+    pub async fn stop(&self) {
+        self.want(&BTreeSet::new(), Mode::Active);
+        for (_, host) in self.all() {
+            let mut reach = host.reach.clone();
+            let off = reach.wait_for(|reach| matches!(reach, Reach::Off | Reach::Failed(_)));
+            let _ = tokio::time::timeout(Duration::from_secs(20), off).await;
+        }
+    }
+
+    fn running(&self) -> impl Iterator<Item = (&String, Arc<Link>)> {
+        self.all().filter_map(|(name, host)| match &*host.reach.borrow() {
+            Reach::Running(link) => Some((name, link.clone())),
+            Reach::Off | Reach::Starting | Reach::Failed(_) => None,
+        })
+    }
+
+    /// Tells those modules that want to hear of it.
+    pub fn notify(&self, kind: &str, id: &str) {
+        for (name, link) in self.running() {
+            let wants = self.0.desk.descriptions.get(name).is_some_and(|d| d.wants(kind));
+            if wants && !link.note(json!(["notify", kind, id])) {
+                tracing::warn!(module = %name, kind, "module does not take its notifications; one is lost");
+            }
+        }
+    }
+
+    /// Tells all modules that options may have changed.
+    pub fn config_notify(&self) {
+        for (name, link) in self.running() {
+            if !link.note(json!(["config_notify"])) {
+                tracing::warn!(module = %name, "module does not hear of changed options");
+            }
+        }
+    }
+
+    /// Whether a command's module is one of these.
+    #[must_use]
+    pub fn has(&self, module: &str) -> bool {
+        self.host(module).is_some()
+    }
+
+    /// The link to a module that runs; waits while it starts.
+    async fn link(&self, module: &str, command: &str) -> Result<Arc<Link>, CommandOutput> {
+        let off = || {
+            let why = format!(
+                "Module '{module}' is not enabled/loaded (required by command '{command}'): use `ceph mgr module enable {module}` to enable it"
+            );
+            CommandOutput::failed(EOPNOTSUPP, why)
+        };
+        let host = self.host(module).ok_or_else(off)?;
+        let mut reach = host.reach.clone();
+        let settled = reach.wait_for(|reach| !matches!(reach, Reach::Starting));
+        let settled = tokio::time::timeout(Duration::from_secs(START_SECS_MAX), settled).await;
+        match settled.map(|reach| reach.map(|reach| reach.clone())) {
+            Ok(Ok(Reach::Running(link))) => Ok(link),
+            Ok(Ok(Reach::Failed(why))) => Err(CommandOutput::failed(
+                EIO,
+                format!("Module '{module}' has experienced an error and cannot handle commands: {why}"),
+            )),
+            Ok(Ok(Reach::Off | Reach::Starting) | Err(_)) => Err(off()),
+            Err(_) => Err(CommandOutput::failed(
+                ETIMEDOUT,
+                format!("Module '{module}' did not initialize in time (required by command '{command}')"),
+            )),
+        }
+    }
+
+    /// Runs a module's command.
+    pub async fn command(
+        &self,
+        module: &str,
+        args: &Map<String, Value>,
+        input: Bytes,
+        authorize: Authorize,
+    ) -> CommandOutput {
+        let prefix = args.get("prefix").and_then(Value::as_str).unwrap_or_default();
+        let link = match self.link(module, prefix).await {
+            Ok(link) => link,
+            Err(output) => return output,
+        };
+        let Some(host) = self.host(module) else { return CommandOutput::failed(EINVAL, "no such module") };
+        let token = self.0.tokens.fetch_add(1, Ordering::Relaxed);
+        let commands = || host.caller.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        commands().insert(token, authorize);
+        let call = link.call(json!(["command", token, args]), input, Duration::from_secs(COMMAND_SECS_MAX));
+        let answer = call.await;
+        commands().remove(&token);
+        match answer {
+            Ok(Answer { head, tail }) => {
+                let retval = head.get(0).and_then(Value::as_i64).and_then(|r| i32::try_from(r).ok());
+                let outs = head.get(1).and_then(Value::as_str).unwrap_or_default().to_owned();
+                CommandOutput { retval: retval.unwrap_or(-EINVAL), outs, outbl: tail }
+            }
+            Err(LinkError::Refused(refusal)) => CommandOutput::failed(EINVAL, refusal.message),
+            Err(LinkError::Gone) => CommandOutput::failed(
+                EIO,
+                format!("Module '{module}' has ended while it worked on the command; see the manager's log"),
+            ),
+            Err(LinkError::Deadline(secs)) => CommandOutput::failed(
+                ETIMEDOUT,
+                format!("Module '{module}' has not answered within {secs} s; the command may still run"),
+            ),
+        }
+    }
+
+    /// A method of another module (`dispatch_remote`); arguments and result are pickles.
+    pub(crate) async fn remote(&self, module: &str, method: &str, args: Bytes) -> Result<Answer, Refusal> {
+        let missing = || Refusal::new("ImportError", "Module not found");
+        let host = self.host(module).ok_or_else(missing)?;
+        let mut reach = host.reach.clone();
+        let settled = reach.wait_for(|reach| !matches!(reach, Reach::Starting));
+        let settled = tokio::time::timeout(Duration::from_secs(START_SECS_MAX), settled).await;
+        let link = match settled.map(|reach| reach.map(|reach| reach.clone())) {
+            Ok(Ok(Reach::Running(link))) => link,
+            _ => return Err(missing()),
+        };
+        let call = link.call(json!(["remote", method]), args, Duration::from_secs(REMOTE_SECS_MAX));
+        match call.await {
+            Ok(answer) => Ok(answer),
+            Err(LinkError::Refused(refusal)) => Err(refusal),
+            Err(why) => Err(Refusal::new("RuntimeError", format!("{module}.{method}: {why}"))),
+        }
+    }
+}

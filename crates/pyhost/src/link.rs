@@ -1,0 +1,284 @@
+//! The connection to one host process: a task that reads, a task that writes, and the answers that are waited for.
+
+use crate::wire::{BadFrame, FRAME_BYTES_MAX, Frame, Kind, PREFIX_BYTES, Prefix};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+/// Frames that may wait for a host that does not read.
+const OUT_MAX: usize = 512;
+/// Frames of a host that may wait for Axon.
+const IN_MAX: usize = 64;
+
+/// An answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    pub head: Value,
+    pub tail: Bytes,
+}
+
+impl From<Value> for Answer {
+    fn from(head: Value) -> Self {
+        Answer { head, tail: Bytes::new() }
+    }
+}
+
+/// A refusal, by the Python exception that it becomes or was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {message}")]
+pub struct Refusal {
+    pub kind: String,
+    pub message: String,
+}
+
+impl Refusal {
+    pub fn new(kind: &str, message: impl Into<String>) -> Self {
+        Refusal { kind: kind.to_owned(), message: message.into() }
+    }
+}
+
+/// Why a call to a host has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    #[error("the module's process has ended")]
+    Gone,
+    #[error("the module has not answered within {0} s")]
+    Deadline(u64),
+    #[error("{0}")]
+    Refused(Refusal),
+}
+
+/// What a host sends by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Incoming {
+    Call {
+        number: u64,
+        what: Vec<Value>,
+        tail: Bytes,
+    },
+    Note {
+        what: Vec<Value>,
+    },
+    /// It broke the rules and is no longer read.
+    Bad(String),
+}
+
+type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>>>;
+
+/// The connection. Dropping it ends both tasks.
+#[derive(Debug)]
+pub struct Link {
+    out: mpsc::Sender<Frame>,
+    waiting: Waiting,
+    next: AtomicU64,
+    tasks: [AbortHandle; 2],
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl Link {
+    /// Starts the tasks.
+    pub fn open(stream: UnixStream) -> (Arc<Link>, mpsc::Receiver<Incoming>) {
+        let (reading, writing) = stream.into_split();
+        let (out, out_rx) = mpsc::channel(OUT_MAX);
+        let (incoming, incoming_rx) = mpsc::channel(IN_MAX);
+        let waiting = Waiting::default();
+        let reader = tokio::spawn(read_all(reading, waiting.clone(), incoming)).abort_handle();
+        let writer = tokio::spawn(write_all(writing, out_rx)).abort_handle();
+        (Arc::new(Link { out, waiting, next: AtomicU64::new(1), tasks: [reader, writer] }), incoming_rx)
+    }
+
+    /// Asks and waits.
+    pub async fn call(&self, head: Value, tail: Bytes, deadline: Duration) -> Result<Answer, LinkError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        self.lock().insert(number, sender);
+        let forget = Forget { waiting: &self.waiting, number };
+        let asked = async {
+            let frame = Frame { kind: Kind::Call, number, head, tail };
+            self.out.send(frame).await.map_err(|_| LinkError::Gone)?;
+            match receiver.await {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(refusal)) => Err(LinkError::Refused(refusal)),
+                Err(_) => Err(LinkError::Gone),
+            }
+        };
+        let answer = tokio::time::timeout(deadline, asked).await;
+        drop(forget);
+        answer.unwrap_or(Err(LinkError::Deadline(deadline.as_secs())))
+    }
+
+    /// Tells without waiting; false when the host does not take it.
+    pub fn note(&self, head: Value) -> bool {
+        self.out.try_send(Frame { kind: Kind::Note, number: 0, head, tail: Bytes::new() }).is_ok()
+    }
+
+    /// Answers a call of the host.
+    pub async fn answer(&self, number: u64, answer: Result<Answer, Refusal>) {
+        let frame = match answer {
+            Ok(Answer { head, tail }) if tail.len() as u64 <= FRAME_BYTES_MAX / 2 => {
+                Frame { kind: Kind::Reply, number, head, tail }
+            }
+            Ok(Answer { tail, .. }) => refused(
+                number,
+                &Refusal::new(
+                    "MemoryError",
+                    format!("the answer has {} bytes, which is too much", tail.len()),
+                ),
+            ),
+            Err(refusal) => refused(number, &refusal),
+        };
+        // A host that has gone needs no answer.
+        let _ = self.out.send(frame).await;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A caller that stops waiting leaves nothing behind.
+struct Forget<'a> {
+    waiting: &'a Waiting,
+    number: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+    }
+}
+
+fn refused(number: u64, refusal: &Refusal) -> Frame {
+    let head = json!({"type": refusal.kind, "message": refusal.message});
+    Frame { kind: Kind::Error, number, head, tail: Bytes::new() }
+}
+
+async fn write_all(mut to: OwnedWriteHalf, mut frames: mpsc::Receiver<Frame>) {
+    while let Some(frame) = frames.recv().await {
+        let Ok(head) = frame.encode() else { continue };
+        if to.write_all(&head).await.is_err() || to.write_all(&frame.tail).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read_all(mut from: OwnedReadHalf, waiting: Waiting, incoming: mpsc::Sender<Incoming>) {
+    loop {
+        let frame = match read_frame(&mut from).await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            Err(why) => {
+                let _ = incoming.send(Incoming::Bad(why.to_string())).await;
+                break;
+            }
+        };
+        let sent = match (frame.kind, frame.head) {
+            (Kind::Reply, head) => {
+                settle(&waiting, frame.number, Ok(Answer { head, tail: frame.tail }));
+                Ok(())
+            }
+            (Kind::Error, head) => {
+                let text = |key: &str| head.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let refusal = Refusal { kind: text("type"), message: text("message") };
+                settle(&waiting, frame.number, Err(refusal));
+                Ok(())
+            }
+            (Kind::Call, Value::Array(what)) => {
+                incoming.send(Incoming::Call { number: frame.number, what, tail: frame.tail }).await
+            }
+            (Kind::Note, Value::Array(what)) => incoming.send(Incoming::Note { what }).await,
+            (kind, _) => incoming.send(Incoming::Bad(format!("a {kind:?} is not a list"))).await,
+        };
+        if sent.is_err() {
+            break;
+        }
+    }
+    waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+fn settle(waiting: &Waiting, number: u64, answer: Result<Answer, Refusal>) {
+    let waiter = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    if let Some(waiter) = waiter {
+        let _ = waiter.send(answer);
+    }
+}
+
+/// The next frame; `None` at an end between frames.
+async fn read_frame(from: &mut (impl AsyncRead + Unpin)) -> Result<Option<Frame>, BadFrame> {
+    let mut prefix = [0; PREFIX_BYTES];
+    if from.read_exact(&mut prefix).await.is_err() {
+        return Ok(None);
+    }
+    let prefix = Prefix::decode(&prefix)?;
+    let mut body = Vec::new();
+    // Grows as bytes come, not by what was announced.
+    let got = from.take(prefix.body_bytes()).read_to_end(&mut body).await;
+    if got.is_err() || (body.len() as u64) < prefix.body_bytes() {
+        return Ok(None);
+    }
+    Frame::decode(prefix, Bytes::from(body)).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pair() -> (Arc<Link>, mpsc::Receiver<Incoming>, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (link, incoming) = Link::open(ours);
+        (link, incoming, theirs)
+    }
+
+    #[tokio::test]
+    async fn answers_find_their_callers_in_any_order() {
+        let (link, _incoming, mut host) = pair().await;
+        let ask = |what: &'static str| {
+            let link = link.clone();
+            tokio::spawn(async move { link.call(json!([what]), Bytes::new(), Duration::from_secs(5)).await })
+        };
+        let (first, second) = (ask("a"), ask("b"));
+        let mut calls = Vec::new();
+        for _ in 0..2 {
+            calls.push(read_frame(&mut host).await.unwrap().unwrap());
+        }
+        for call in calls.iter().rev() {
+            let what = call.head[0].clone();
+            let frame = Frame { kind: Kind::Reply, number: call.number, head: what, tail: Bytes::new() };
+            host.write_all(&frame.encode().unwrap()).await.unwrap();
+        }
+        assert_eq!(first.await.unwrap().unwrap().head, "a");
+        assert_eq!(second.await.unwrap().unwrap().head, "b");
+    }
+
+    #[tokio::test]
+    async fn a_host_that_ends_or_is_silent_leaves_no_caller_waiting() {
+        let (link, _incoming, host) = pair().await;
+        let late = link.call(json!(["a"]), Bytes::new(), Duration::from_millis(20)).await;
+        assert_eq!(late, Err(LinkError::Deadline(0)));
+        assert!(link.lock().is_empty());
+        let waits = link.call(json!(["b"]), Bytes::new(), Duration::from_secs(5));
+        let (answer, ()) = tokio::join!(waits, async { drop(host) });
+        assert_eq!(answer, Err(LinkError::Gone));
+    }
+
+    #[tokio::test]
+    async fn garbage_ends_the_connection_with_a_reason() {
+        let (_link, mut incoming, mut host) = pair().await;
+        host.write_all(&[7; 64]).await.unwrap();
+        assert!(matches!(incoming.recv().await, Some(Incoming::Bad(why)) if why.contains("0x7")));
+        assert_eq!(incoming.recv().await, None);
+    }
+}

@@ -1,0 +1,46 @@
+//! What host processes are started with, and what they need of the manager beside the snapshot and commands.
+
+use axon_core::config::Settings;
+use axon_proto::EntityAddrVec;
+use axon_proto::log_entry::LogPriority;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The same for all hosts.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The interpreter.
+    pub python: PathBuf,
+    /// `mgr_module_path`.
+    pub module_path: PathBuf,
+    /// `mgr.x`.
+    pub entity: String,
+    /// The configuration file that the manager reads.
+    pub conf_path: Option<String>,
+    /// The manager's options from the command line, environment and file.
+    pub settings: Arc<Settings>,
+    /// Resident bytes at which a host is ended and started anew; 0: no limit.
+    pub memory_bytes_max: u64,
+}
+
+impl Setup {
+    /// The options that a librados client in a host needs beside the file: what the command line may have said, and no log
+    /// or admin socket of the manager's.
+    #[must_use]
+    pub fn client_options(&self) -> Vec<(&'static str, String)> {
+        let given = ["keyring", "keyfile", "key", "mon_host", "fsid"];
+        let given = given.into_iter().filter_map(|name| Some((name, self.settings.value(name)?)));
+        let silent = [("log_file", String::new()), ("admin_socket", String::new())];
+        given.chain(silent).collect()
+    }
+}
+
+/// What the manager does for its modules.
+pub trait Outside: Send + Sync {
+    /// The addresses that this manager is known by.
+    fn my_addrs(&self) -> EntityAddrVec;
+    /// Whether there is a session with a monitor.
+    fn is_connected(&self) -> bool;
+    /// A line for the cluster log.
+    fn cluster_log(&self, channel: &str, priority: LogPriority, message: String);
+}
