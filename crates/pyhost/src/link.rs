@@ -144,6 +144,11 @@ impl Link {
         let _ = self.out.send(frame).await;
     }
 
+    /// Refuses a call of the host without waiting; a host that does not read loses the answer.
+    pub fn refuse(&self, number: u64, refusal: &Refusal) {
+        let _ = self.out.try_send(refused(number, refusal));
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

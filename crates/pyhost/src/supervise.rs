@@ -4,7 +4,7 @@
 use crate::answers::{Caller, Desk};
 use crate::board::Phase;
 use crate::hosts::{Hosts, Mode};
-use crate::link::{Incoming, Link, LinkError};
+use crate::link::{Incoming, Link, LinkError, Refusal};
 use crate::process;
 use axon_proto::health::{HealthCheckMap, HealthStatus};
 use axon_proto::log_entry::LogPriority;
@@ -31,8 +31,8 @@ const LOOK_SECS: u64 = 5;
 const SILENT_SECS: u64 = 30;
 /// … and after so long is started anew.
 const SILENT_SECS_MAX: u64 = 300;
-/// Calls of one host that are worked on at a time.
-const CALLS_MAX: usize = 64;
+/// Calls of one host that are worked on at a time; further ones are refused. Each is a thread of the host.
+const CALLS_MAX: usize = 256;
 
 /// How a module can be reached.
 #[derive(Clone, Debug, Default)]
@@ -202,12 +202,7 @@ impl Supervisor {
         let mut asked = tokio::task::JoinSet::new();
         loop {
             tokio::select! {
-                changed = self.wanted.changed() => {
-                    if changed.is_ok() || self.wanted.borrow().is_none() {
-                        return End::Unwanted;
-                    }
-                    return End::Unwanted;
-                }
+                _ = self.wanted.changed() => return End::Unwanted,
                 status = child.wait() => {
                     // What it had to say before it ended is still in the channel.
                     while let Ok(told) = incoming.try_recv() {
@@ -281,9 +276,15 @@ impl Supervisor {
         match told {
             Incoming::Call { number, what, tail } => {
                 let (desk, caller, hosts) = (self.desk.clone(), self.caller.clone(), self.hosts.clone());
-                let (link, calls) = (link.clone(), calls.clone());
+                let link = link.clone();
+                let Ok(permit) = calls.clone().try_acquire_owned() else {
+                    tracing::warn!(module = %self.name, "too many calls at a time; one is refused");
+                    let why = format!("more than {CALLS_MAX} calls at a time");
+                    link.refuse(number, &Refusal::new("RuntimeError", why));
+                    return;
+                };
                 tokio::spawn(async move {
-                    let _permit = calls.acquire().await;
+                    let _permit = permit;
                     let answer = desk.answer(&caller, &hosts, &what, tail).await;
                     if let Err(why) = &answer {
                         tracing::debug!(module = %caller.module, call = ?what.first(), %why, "refused");
