@@ -1,7 +1,6 @@
 //! Modules that panic, take too long, are off.
 
 use super::*;
-use axon_core::State;
 use axon_core::{CommandError, CommandSink, Kv, KvUpdate};
 use axon_proto::mgr_map::MgrMap;
 use futures::future::BoxFuture;
@@ -29,7 +28,8 @@ static UNSTABLE: Module = Module {
     commands: &[],
     tick: Some(Tick {
         period_secs: |_| 1,
-        run: |_, _| {
+        watches: &[],
+        run: |_, _, _| {
             assert!(RUNS.fetch_add(1, Ordering::SeqCst) > 0, "the first time it fails");
             Work::default()
         },
@@ -37,9 +37,12 @@ static UNSTABLE: Module = Module {
 };
 
 async fn next(reports: &mut mpsc::Receiver<Report>) -> HealthCheckMap {
-    match reports.recv().await {
-        Some(Report::ModuleChecks { checks, .. }) => checks,
-        _ => panic!("another report"),
+    loop {
+        match reports.recv().await {
+            Some(Report::ModuleChecks { checks, .. }) => return checks,
+            Some(Report::ModuleProgress { .. }) => {}
+            _ => panic!("another report"),
+        }
     }
 }
 
@@ -47,7 +50,13 @@ async fn next(reports: &mut mpsc::Receiver<Report>) -> HealthCheckMap {
 async fn a_module_that_panics_warns_until_it_works_again() {
     let (tx, mut reports) = mpsc::channel(8);
     let tick = UNSTABLE.tick.unwrap();
-    let running = Running { module: &UNSTABLE, tick, cluster: cluster("unstable"), reports: tx };
+    let running = Running {
+        module: &UNSTABLE,
+        tick,
+        cluster: cluster("unstable"),
+        reports: tx,
+        memory: SharedMemory::default(),
+    };
     let task = tokio::spawn(running.run(Arc::default()));
     let checks = next(&mut reports).await.checks;
     assert!(checks["MGR_MODULE_ERROR"].summary.starts_with("Module 'unstable' has failed"));
@@ -58,8 +67,14 @@ async fn a_module_that_panics_warns_until_it_works_again() {
 #[tokio::test(start_paused = true)]
 async fn a_disabled_module_neither_works_nor_warns() {
     let (tx, mut reports) = mpsc::channel(8);
-    let tick = Tick { period_secs: |_| 1, run: |_, _| panic!("it is off") };
-    let running = Running { module: &UNSTABLE, tick, cluster: cluster("other"), reports: tx };
+    let tick = Tick { period_secs: |_| 1, watches: &[], run: |_, _, _| panic!("it is off") };
+    let running = Running {
+        module: &UNSTABLE,
+        tick,
+        cluster: cluster("other"),
+        reports: tx,
+        memory: SharedMemory::default(),
+    };
     let task = tokio::spawn(running.run(Arc::default()));
     assert!(next(&mut reports).await.checks.is_empty());
     task.abort();
@@ -84,4 +99,25 @@ async fn what_a_module_cannot_store_is_the_commands_answer() {
     let command = Command::plain("crash post").input(report);
     let output = native.command(&cluster("crash"), module, row, &command).await;
     assert_eq!((output.retval, output.outs.contains("nobody is there")), (-1, true));
+}
+
+#[tokio::test]
+async fn modules_are_woken_by_what_they_watch_and_by_options() {
+    let native = Native::new(mpsc::channel(8).0);
+    let is_awake = async |module: &str| {
+        tokio::time::timeout(Duration::from_millis(1), native.wake[module].notified()).await.is_ok()
+    };
+    native.notify("osd_map");
+    assert_eq!([is_awake("progress").await, is_awake("crash").await], [true, false]);
+    native.options_changed();
+    assert_eq!([is_awake("progress").await, is_awake("crash").await], [true, true]);
+}
+
+#[tokio::test]
+async fn a_module_remembers_until_the_manager_is_no_longer_active() {
+    let native = Native::new(mpsc::channel(8).0);
+    let memory = native.memory("progress");
+    assert!(Arc::ptr_eq(&memory, &native.memory("progress")));
+    native.stop();
+    assert!(!Arc::ptr_eq(&memory, &native.memory("progress")));
 }

@@ -18,6 +18,7 @@ use axon_core::config::{Level, Settings};
 use axon_core::daemons::DaemonKey;
 use axon_core::tell::Counter;
 use axon_core::{Cluster, Command, CommandOutput, Identity, State, Target};
+use axon_modules::Progress;
 use axon_net::connection::ConnectionHandle;
 use axon_net::listener::SessionEvent;
 use axon_net::mon::MonError;
@@ -73,6 +74,11 @@ pub(crate) enum Report {
     ModuleChecks {
         module: &'static str,
         checks: HealthCheckMap,
+    },
+    /// The operations under way that a native module tells of; they replace its earlier ones.
+    ModuleProgress {
+        module: &'static str,
+        events: Progress,
     },
     /// A line for the cluster log.
     Log {
@@ -305,6 +311,7 @@ impl Runner {
             Report::ToOsd { osd, message } => self.owner.handle_to_osd(osd, message),
             Report::SetOption { name, value } => self.owner.handle_set_option(&name, value),
             Report::ModuleChecks { module, checks } => self.owner.handle_module_checks(module, checks),
+            Report::ModuleProgress { module, events } => self.owner.handle_module_progress(module, events),
             Report::Log { channel, priority, text } => {
                 self.owner.handle_log(&channel, priority, &text, now());
             }
@@ -348,8 +355,14 @@ impl Runner {
                     self.active.stand_by(&self.cluster, self.config.public_ip).await;
                 }
                 Effect::FetchMetadata { key, command, addr } => self.fetch_metadata(key, command, addr),
-                Effect::Notify(kind) => self.hosting.hosts().notify(kind, ""),
-                Effect::ConfigNotify => self.hosting.hosts().config_notify(),
+                Effect::Notify(kind) => {
+                    self.hosting.hosts().notify(kind, "");
+                    self.dispatcher.native().notify(kind);
+                }
+                Effect::ConfigNotify => {
+                    self.hosting.hosts().config_notify();
+                    self.dispatcher.native().options_changed();
+                }
                 Effect::FullOsdMap => self.client.subscribe("osdmap", 0).await,
                 Effect::Run(request) => {
                     let (Some(session), Some(handle)) =

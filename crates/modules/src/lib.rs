@@ -2,18 +2,22 @@
 //! the Python module of that name, so that a cluster moves between the managers without a change. [`ALL`] is the one table;
 //! the beacon, the command table, permissions and the running of modules follow from its rows.
 //!
-//! Invariants: a module is pure functions over a snapshot, with time as an argument; what must be done is returned as
-//! [`Action`]s, which `crates/mgr` (`native.rs`) carries out. Modules know the core, never each other, never a socket.
+//! Invariants: a module is pure functions over a snapshot and its own [`Memory`], with time as an argument; what must be done
+//! is returned as [`Action`]s, which `crates/mgr` (`native.rs`) carries out. Modules know the core, never each other, never a
+//! socket.
 //!
 //! Not here: the dashboard (`crates/api`), which serves requests and has tasks of its own.
 
 mod crash;
 mod iostat;
+mod memory;
 mod options;
 mod pg_autoscaler;
+mod progress;
 pub mod python;
 mod status;
 
+pub use memory::Memory;
 pub use options::option;
 
 use axon_core::commands::{Ask, Format, prefix_of};
@@ -21,10 +25,13 @@ use axon_core::{Command, State};
 use axon_proto::health::HealthCheckMap;
 use axon_proto::mgr_map::ModuleOption;
 use axon_proto::mon_command_desc::MonCommandDesc;
+use axon_proto::msgs::mon_mgr_report::ProgressEvent;
 use axon_proto::{Release, UTime};
+use std::collections::BTreeMap;
 
 /// Every native module.
-pub const ALL: &[Module] = &[crash::MODULE, iostat::MODULE, pg_autoscaler::MODULE, status::MODULE];
+pub const ALL: &[Module] =
+    &[crash::MODULE, iostat::MODULE, pg_autoscaler::MODULE, progress::MODULE, status::MODULE];
 
 /// A module's row.
 pub struct Module {
@@ -36,17 +43,24 @@ pub struct Module {
     pub tick: Option<Tick>,
 }
 
-/// A module's own work: at once when it starts and after each of its commands that changed something, then by period.
+/// A module's own work: at once when it starts, after each of its commands that changed something, and when options or what
+/// it watches have changed; then by period.
 #[derive(Clone, Copy)]
 pub struct Tick {
     pub period_secs: fn(&State) -> u64,
-    pub run: fn(&State, UTime) -> Work,
+    /// What upstream's `notify` calls it.
+    pub watches: &'static [&'static str],
+    pub run: fn(&State, UTime, &mut Memory) -> Work,
 }
 
-/// What came of a tick. The health checks replace those of the tick before.
+/// Operations under way that `ceph -s` shows, by id (`update_progress_event`).
+pub type Progress = BTreeMap<String, ProgressEvent>;
+
+/// What came of a tick. The health checks and the operations under way replace those of the tick before.
 #[derive(Debug, Default)]
 pub struct Work {
     pub health: HealthCheckMap,
+    pub progress: Progress,
     pub actions: Vec<Action>,
 }
 
@@ -60,7 +74,15 @@ pub struct Row {
     pub since: Release,
     /// Exclusive.
     pub until: Option<Release>,
-    pub run: fn(&Ask<'_>) -> Done,
+    run: Run,
+}
+
+/// How a command is answered.
+#[derive(Clone, Copy)]
+enum Run {
+    /// From the snapshot alone.
+    Plain(fn(&Ask<'_>) -> Done),
+    Remembering(fn(&Ask<'_>, &mut Memory) -> Done),
 }
 
 impl Row {
@@ -70,7 +92,32 @@ impl Row {
         perm: &'static str,
         run: fn(&Ask<'_>) -> Done,
     ) -> Self {
+        let run = Run::Plain(run);
         Row { cmdstring, help, perm, poll: false, since: Release::Pacific, until: None, run }
+    }
+
+    pub(crate) const fn remembering(
+        cmdstring: &'static str,
+        help: &'static str,
+        perm: &'static str,
+        run: fn(&Ask<'_>, &mut Memory) -> Done,
+    ) -> Self {
+        let run = Run::Remembering(run);
+        Row { cmdstring, help, perm, poll: false, since: Release::Pacific, until: None, run }
+    }
+
+    /// Whether it needs what its module remembers, which the module's own work may hold for a while.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        matches!(self.run, Run::Remembering(_))
+    }
+
+    #[must_use]
+    pub fn run(&self, ask: &Ask<'_>, memory: &mut Memory) -> Done {
+        match self.run {
+            Run::Plain(run) => run(ask),
+            Run::Remembering(run) => run(ask, memory),
+        }
     }
 
     pub(crate) const fn since(self, since: Release) -> Self {
@@ -101,6 +148,8 @@ pub struct Done {
     pub retval: i32,
     pub out: String,
     pub err: String,
+    /// The operations under way from now on, where the command changed them.
+    pub progress: Option<Progress>,
     /// Carried out before the answer is sent; one that fails is the answer.
     pub actions: Vec<Action>,
 }

@@ -31,3 +31,9 @@ pub(crate) fn secs(state: &State, module: &str, name: &str, default: u64) -> u64
 pub(crate) fn value<T: FromStr>(state: &State, module: &str, name: &str, default: T) -> T {
     state.module_option(module, name).and_then(|text| text.trim().parse().ok()).unwrap_or(default)
 }
+
+/// Whether a switch is on, or the default; the words that upstream takes for a yes.
+pub(crate) fn flag(state: &State, module: &str, name: &str, default: bool) -> bool {
+    let yes = |text: &str| ["true", "1", "yes", "on"].iter().any(|word| text.eq_ignore_ascii_case(word));
+    state.module_option(module, name).map_or(default, |text| yes(text.trim()))
+}

@@ -28,6 +28,7 @@ use axon_core::lifecycle::{self, Lifecycle, Need};
 use axon_core::pg_map::Pending;
 use axon_core::{Cluster, State};
 use axon_denc::Features;
+use axon_modules::Progress;
 use axon_proto::health::HealthCheckMap;
 use axon_proto::log_entry::LogPriority;
 use axon_proto::msgs::log::MLog;
@@ -70,6 +71,8 @@ pub struct Owner {
     pending: Pending,
     /// What native modules warn about, by module.
     module_checks: BTreeMap<&'static str, HealthCheckMap>,
+    /// What they say is under way, by module.
+    module_progress: BTreeMap<&'static str, Progress>,
     log: ClusterLog,
     effects: Vec<Effect>,
     change: Change,
@@ -104,6 +107,7 @@ impl Owner {
             fetching: BTreeSet::new(),
             pending: Pending::default(),
             module_checks: BTreeMap::new(),
+            module_progress: BTreeMap::new(),
             log: ClusterLog::default(),
             effects: Vec::new(),
             change: Change::Urgent,
@@ -208,6 +212,13 @@ impl Owner {
         }
     }
 
+    /// What a native module says is under way, in the place of what it said before; the next report tells the monitors.
+    pub fn handle_module_progress(&mut self, module: &'static str, events: Progress) {
+        if self.is_chosen() {
+            self.module_progress.insert(module, events);
+        }
+    }
+
     /// The clock moved: beacon, and while active the report to the monitors.
     pub fn handle_tick(&mut self, now: UTime) {
         self.send_beacon();
@@ -256,6 +267,7 @@ impl Owner {
         self.server_addrs = EntityAddrVec::default();
         self.services.clear();
         self.module_checks.clear();
+        self.module_progress.clear();
         self.fetching.clear();
         self.effects.push(Effect::Deactivate);
     }

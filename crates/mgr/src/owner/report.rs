@@ -3,6 +3,7 @@
 
 use super::{Effect, Owner};
 use axon_core::health::{HealthOptions, Subject, checks, daemon_checks};
+use axon_modules::Progress;
 use axon_proto::UTime;
 use axon_proto::health::HealthCheckMap;
 use axon_proto::log_entry::{LogEntry, LogPriority};
@@ -23,13 +24,20 @@ impl Owner {
         let report = MMonMgrReport {
             health_checks,
             service_map,
-            progress_events: self.board.progress.clone(),
+            progress_events: self.progress(),
             gid: self.state.me.gid,
             digest: self.state.pg_map.digest(&*self.state.osd_map, now, options.mon_pg_stuck_threshold),
         };
         self.effects.push(Effect::ToMon(report.into()));
         let line = format!("pgmap v{}: {}", self.state.pg_map.version, self.state.pg_map.oneline());
         self.handle_log(LogEntry::CHANNEL_CLUSTER, LogPriority::DEBUG, &line, now);
+    }
+
+    /// What native and stock modules say is under way.
+    fn progress(&self) -> Progress {
+        let mut out = self.board.progress.clone();
+        out.extend(self.module_progress.values().flatten().map(|(id, event)| (id.clone(), event.clone())));
+        out
     }
 
     /// Asks the monitors for the next steps of pools towards their numbers of PGs.

@@ -9,7 +9,7 @@ mod health;
 mod post;
 
 use crate::options::{runtime, secs};
-use crate::{Action, Module, Tick, Work};
+use crate::{Action, Memory, Module, Tick, Work};
 use axon_core::State;
 use axon_proto::UTime;
 use axon_proto::mgr_map::OptionType;
@@ -35,7 +35,11 @@ pub const MODULE: Module = Module {
         ]
     },
     commands: commands::ROWS,
-    tick: Some(Tick { period_secs: |state| (warn_recent_secs(state) / 100).clamp(60, 600), run: tick }),
+    tick: Some(Tick {
+        period_secs: |state| (warn_recent_secs(state) / 100).clamp(60, 600),
+        watches: &[],
+        run: tick,
+    }),
 };
 
 const DAY_SECS: u64 = 86_400;
@@ -44,7 +48,7 @@ fn warn_recent_secs(state: &State) -> u64 {
     secs(state, "crash", "warn_recent_interval", 14 * DAY_SECS)
 }
 
-fn tick(state: &State, now: UTime) -> Work {
+fn tick(state: &State, now: UTime, _: &mut Memory) -> Work {
     let crashes = crashes(state);
     let retain_secs = secs(state, "crash", "retain_interval", 365 * DAY_SECS);
     let (pruned, kept): (Vec<_>, Vec<_>) = crashes
@@ -52,7 +56,8 @@ fn tick(state: &State, now: UTime) -> Work {
         .partition(|(_, crash)| age_secs(crash, now).is_some_and(|age| age >= retain_secs as f64));
     let recent = kept.iter().map(|(_, crash)| crash).filter(|crash| is_recent(crash, state, now));
     let health = health::checks(recent, state.release);
-    Work { health, actions: pruned.into_iter().map(|(id, _)| removal(&id)).collect() }
+    let actions = pruned.into_iter().map(|(id, _)| removal(&id)).collect();
+    Work { health, actions, ..Work::default() }
 }
 
 fn is_recent(crash: &Crash, state: &State, now: UTime) -> bool {

@@ -24,7 +24,7 @@ const NOW: UTime = UTime { sec: 1_795_517_146, nsec: 804_236_000 };
 
 fn run(state: &State, command: Command) -> Done {
     let (_, row) = find_command(command.prefix(), state.release).unwrap();
-    (row.run)(&Ask { command: &command, state, now: NOW })
+    row.run(&Ask { command: &command, state, now: NOW }, &mut Memory::default())
 }
 
 /// Carries out what a command wants stored.
@@ -85,7 +85,7 @@ fn reports_are_listed_counted_and_shown() {
 #[test]
 fn an_archived_report_warns_no_more() {
     let mut state = with_report();
-    let detail = &tick(&state, NOW).health.checks["RECENT_CRASH"].detail;
+    let detail = &tick(&state, NOW, &mut Memory::default()).health.checks["RECENT_CRASH"].detail;
     assert_eq!(*detail, ["osd.9 crashed on host h at 2026-11-20T10:00:00.000000Z"]);
     let done = run(&state, Command::plain("crash archive").arg("id", ID));
     store(&mut state, &done);
@@ -96,7 +96,7 @@ fn an_archived_report_warns_no_more() {
             .unwrap()
             .contains(r#""archived": "2026-11-24 10:45:46.804236"}"#)
     );
-    assert!(tick(&state, NOW).health.checks.is_empty());
+    assert!(tick(&state, NOW, &mut Memory::default()).health.checks.is_empty());
     assert!(run(&state, Command::plain("crash archive-all")).actions.is_empty());
     assert_eq!(run(&state, Command::plain("crash ls-new")).lines(), "");
 }
@@ -109,7 +109,7 @@ fn reports_go_by_age_by_command_and_by_name() {
     assert_eq!(run(&state, Command::plain("crash rm").arg("id", ID)).actions, [removal(ID)]);
     assert_eq!(run(&state, Command::plain("crash rm").arg("id", "nope")), Done::default());
     let later = UTime { sec: NOW.sec + 366 * 86_400, nsec: 0 };
-    assert_eq!(tick(&state, later).actions, [removal(ID)]);
+    assert_eq!(tick(&state, later, &mut Memory::default()).actions, [removal(ID)]);
 }
 
 #[test]
@@ -119,10 +119,10 @@ fn many_crashes_are_cut_in_pacific_and_modules_count_apart_since_reef() {
         (format!("mgr/crash/crash/{i:02}"), format!(r#"{{"timestamp": "2026-11-20 10:00:00.5"{module}}}"#))
     };
     let state = |release| State { release, kv: Kv::from_entries((0..33).map(crash)), ..State::default() };
-    let pacific = tick(&state(Release::Pacific), NOW).health.checks;
+    let pacific = tick(&state(Release::Pacific), NOW, &mut Memory::default()).health.checks;
     assert_eq!((pacific.len(), pacific["RECENT_CRASH"].count), (1, 33));
     assert_eq!(pacific["RECENT_CRASH"].detail.last().unwrap(), "and 3 more");
-    let reef = tick(&state(Release::Reef), NOW).health.checks;
+    let reef = tick(&state(Release::Reef), NOW, &mut Memory::default()).health.checks;
     assert_eq!((reef["RECENT_CRASH"].detail.len(), reef["RECENT_MGR_MODULE_CRASH"].count), (32, 1));
 }
 

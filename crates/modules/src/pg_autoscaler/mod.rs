@@ -10,7 +10,7 @@ mod status;
 
 use crate::options::{option, secs, value};
 use crate::python::float_text;
-use crate::{Action, Module, Tick, Work};
+use crate::{Action, Memory, Module, Tick, Work};
 use axon_core::{Command, State};
 use axon_proto::mgr_map::{ModuleOption, OptionType};
 use axon_proto::osd_map::map_flag;
@@ -22,7 +22,11 @@ pub const MODULE: Module = Module {
     name: NAME,
     options,
     commands: commands::ROWS,
-    tick: Some(Tick { period_secs: |state| secs(state, NAME, "sleep_interval", 60), run: tick }),
+    tick: Some(Tick {
+        period_secs: |state| secs(state, NAME, "sleep_interval", 60),
+        watches: &[],
+        run: tick,
+    }),
 };
 
 const THRESHOLD: f64 = 3.0;
@@ -62,7 +66,7 @@ fn noautoscale(state: &State) -> bool {
     state.osd_map.has_flag(map_flag::NOAUTOSCALE)
 }
 
-fn tick(state: &State, _: UTime) -> Work {
+fn tick(state: &State, _: UTime, _: &mut Memory) -> Work {
     let stands = state.release >= Release::Reef && state.osd_map.has_flag(map_flag::NORECOVER);
     if noautoscale(state) || stands {
         return Work::default();
@@ -73,7 +77,7 @@ fn tick(state: &State, _: UTime) -> Work {
         let command = Command::json("osd pool set").arg("pool", pool.name.clone()).arg("var", "pg_num");
         Action::Mon(Box::new(command.arg("val", pool.pg_num_final.to_string())))
     });
-    Work { actions: actions.collect(), health: health::checks(&status) }
+    Work { actions: actions.collect(), health: health::checks(&status), ..Work::default() }
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ fn a_ratio_becomes_placement_groups_and_a_command() {
     let state = state(&[TEN], &[(0, 2, 0, told), (0, 2, 0, small)]);
     // The only ratio counts as all: 10 OSDs × 100 PGs / 3 copies = 333, so 256; within the threshold for the small one.
     assert_eq!(wanted(&state), [("p1".to_owned(), 256, true), ("p2".to_owned(), 16, false)]);
-    let work = tick(&state, UTime::ZERO);
+    let work = tick(&state, UTime::ZERO, &mut Memory::default());
     let command = Command::json("osd pool set").arg("pool", "p1").arg("var", "pg_num").arg("val", "256");
     assert_eq!(work.actions, [Action::Mon(Box::new(command))]);
     assert!(work.health.checks.is_empty());
@@ -118,7 +118,7 @@ fn a_pool_that_only_warns_and_targets_that_do_not_fit_are_health_checks() {
     let both: &[_] = &[(TARGET_SIZE_RATIO, PoolOpt::Double(1.0)), (TARGET_SIZE_BYTES, PoolOpt::Int(5))];
     let large: &[_] = &[(TARGET_SIZE_BYTES, PoolOpt::Int(400 * GIB))];
     let state = state(&[TEN], &[(0, 1, 0, both), (0, 0, 0, large)]);
-    let work = tick(&state, UTime::ZERO);
+    let work = tick(&state, UTime::ZERO, &mut Memory::default());
     assert!(work.actions.is_empty());
     let detail = |code: &str| work.health.checks[code].detail.join("\n");
     assert_eq!(
@@ -135,6 +135,6 @@ fn a_pool_that_only_warns_and_targets_that_do_not_fit_are_health_checks() {
 fn nobody_scales_while_the_flag_is_set() {
     let mut state = state(&[TEN], &[(0, 2, pool_flag::BULK, &[][..])]);
     Arc::make_mut(&mut state.osd_map).flags |= map_flag::NOAUTOSCALE;
-    assert!(tick(&state, UTime::ZERO).actions.is_empty());
+    assert!(tick(&state, UTime::ZERO, &mut Memory::default()).actions.is_empty());
     assert_eq!(Status::of(&state).pools[0].mode, "off");
 }
