@@ -2,10 +2,11 @@
 
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use axon_launcher::{Cluster, Managers, Options, Release};
+use axon_launcher::{Cluster, Managers, Options, Process, Release};
 use clap::{Args, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
 
@@ -42,16 +43,38 @@ enum Action {
 pub fn run(demo: &Demo) -> Result<()> {
     match demo.action {
         Some(Action::Stop) => {
+            if !is_demo(&demo.dir) {
+                bail!("no demo is in {}: there is nothing to stop", demo.dir.display());
+            }
             Cluster::open(&demo.dir)?.down(false)?;
             println!("the demo in {} is gone", demo.dir.display());
             Ok(())
         }
-        None => start(demo),
+        None => {
+            let started = start(demo);
+            if INTERRUPTED.load(Ordering::Acquire) {
+                park();
+            }
+            started
+        }
+    }
+}
+
+fn is_demo(dir: &Path) -> bool {
+    dir.join("cluster.json").exists()
+}
+
+/// For ever: the thread of `clean_up_on_interrupt` ends the program.
+fn park() -> ! {
+    loop {
+        std::thread::park();
     }
 }
 
 fn start(demo: &Demo) -> Result<()> {
-    if demo.dir.join("cluster.json").exists() {
+    // Before the build, which takes minutes.
+    axon_launcher::install::require_superuser()?;
+    if is_demo(&demo.dir) {
         bail!("a demo is in {} already: `cargo xtask demo stop` ends it", demo.dir.display());
     }
     let told = progress();
@@ -78,17 +101,15 @@ fn start(demo: &Demo) -> Result<()> {
     if demo.detach {
         return Ok(());
     }
-    loop {
-        // The thread of `clean_up_on_interrupt` ends the program.
-        std::thread::park();
-    }
+    park()
 }
 
-/// From now on Ctrl-C (or SIGTERM) ends the cluster and the program.
+/// From now on Ctrl-C (or SIGTERM, or a terminal that closes) ends the cluster, however far it is, and the program.
 fn clean_up_on_interrupt(dir: &Path) -> Result<()> {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGINT);
     signals.add(Signal::SIGTERM);
+    signals.add(Signal::SIGHUP);
     // Blocked here, before any other thread exists, so that only the waiting thread takes them. Children start with
     // an empty mask: the standard library sees to it.
     signals.thread_block().context("cannot block signals")?;
@@ -97,7 +118,14 @@ fn clean_up_on_interrupt(dir: &Path) -> Result<()> {
         if signals.wait().is_err() {
             return;
         }
+        INTERRUPTED.store(true, Ordering::Release);
         println!("\nending the demo …");
+        Process::start_no_more();
+        if !is_demo(&dir) {
+            // Still building or installing: packages that are half installed are completed by the next start.
+            println!("no daemon was started yet");
+            std::process::exit(130);
+        }
         let code = match Cluster::open(&dir).and_then(|c| c.down(false)) {
             Ok(()) => 0,
             Err(e) => {
@@ -171,4 +199,5 @@ Stop: {stop}",
     );
 }
 
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 const DIR: &str = "/var/tmp/axon-demo";

@@ -24,6 +24,10 @@ pub struct Test {
 }
 
 pub fn run(test: &Test) -> Result<()> {
+    if !test.fast {
+        // Now rather than after the minutes of the fast checks.
+        axon_launcher::install::require_superuser()?;
+    }
     if !test.real {
         for (what, args) in FAST {
             step(what, args)?;

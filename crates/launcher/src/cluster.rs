@@ -36,6 +36,33 @@ pub struct Options {
     pub data: bool,
 }
 
+/// The last line of a file that has something in it.
+fn last_line(path: &Path) -> Option<String> {
+    let text = std::fs::read(path).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    text.lines().rev().find(|l| !l.trim().is_empty()).map(str::to_owned)
+}
+
+/// Refuses a folder that monitors would refuse: below 1% of free space they end at once, whatever the settings.
+fn require_space(dir: &Path) -> Result<()> {
+    let at = dir.ancestors().find(|d| d.exists()).unwrap_or(Path::new("/"));
+    let fs = nix::sys::statvfs::statvfs(at).with_context(|| format!("cannot look at {}", at.display()))?;
+    let (free, all) = (fs.blocks_available() * fs.fragment_size(), fs.blocks() * fs.fragment_size());
+    if free < SPACE || free < all / 100 {
+        bail!(
+            "{} has {} MB free of {} MB: a cluster needs {} MB, and its monitors 1% of the file system",
+            at.display(),
+            free / 1_000_000,
+            all / 1_000_000,
+            SPACE / 1_000_000
+        );
+    }
+    Ok(())
+}
+
+/// What a small cluster takes of a disk, with its logs.
+const SPACE: u64 = 1_000_000_000;
+
 impl Options {
     pub fn new(release: Release, dir: impl Into<PathBuf>) -> Options {
         Options {
@@ -81,6 +108,7 @@ impl Cluster {
         install::require_superuser()?;
         options.check()?;
         let root = ensure_installed(options.release, progress)?;
+        require_space(&options.dir)?;
         let begun = Instant::now();
         let cluster = Cluster::lay_out(options, root)?;
         let made = cluster.populate(options, progress);
@@ -160,12 +188,17 @@ impl Cluster {
         serde_json::from_str(self.ceph_ok(&all)?.trim()).context("ceph's answer is not JSON")
     }
 
-    /// The end of what a daemon printed, and where the rest is.
+    /// How a daemon ended, the end of what it printed or logged, and where the rest is.
     pub(crate) fn last_words(&self, name: &str) -> String {
-        let path = self.dir.join("log").join(format!("{name}.out"));
-        let text = std::fs::read(&path).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default();
-        let last = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("it printed nothing");
-        format!("{last} (see {})", path.display())
+        let end = self.process(name).ok().and_then(|p| p.end());
+        let mut words: Vec<String> = end.into_iter().collect();
+        let log = self.dir.join("log");
+        let printed = [log.join(format!("{name}.out")), log.join(format!("{name}.log"))];
+        match printed.iter().find_map(|path| Some((last_line(path)?, path))) {
+            Some((line, path)) => words.push(format!("{line} (see {})", path.display())),
+            None => words.push(format!("it printed nothing (see {})", log.display())),
+        }
+        words.join("; ")
     }
 
     /// Every process on record, ended ones too.

@@ -86,8 +86,8 @@ osd crush chooseleaf type = 0
 mon allow pool delete = true
 mon allow pool size one = true
 mon warn on pool no redundancy = false
-mon data avail warn = 1
-mon data avail crit = 1
+mon data avail warn = 0
+mon data avail crit = 0
 mon osd down out interval = 86400
 ms async op threads = 2
 ";

@@ -200,7 +200,7 @@ fn log_path(name: &str) -> PathBuf {
     dir.join(format!("{name}.log"))
 }
 
-pub(crate) fn require_superuser() -> Result<()> {
+pub fn require_superuser() -> Result<()> {
     if !nix::unistd::geteuid().is_root() {
         bail!("installing packages and running Ceph's daemons needs root: run this with sudo");
     }

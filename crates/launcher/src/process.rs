@@ -3,15 +3,18 @@
 //! A pid alone can be reused; a record also keeps the start time (field 22 of `/proc/<pid>/stat`, clock ticks since
 //! boot), and nothing is signalled unless both agree.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +32,10 @@ impl Process {
         let out_path = dir.join("log").join(format!("{name}.out"));
         let out = File::options().create(true).append(true).open(&out_path);
         let out = out.with_context(|| format!("cannot write {}", out_path.display()))?;
+        let ending = ENDING.read().unwrap_or_else(PoisonError::into_inner);
+        if *ending {
+            bail!("{name} is not started: everything is being ended");
+        }
         // Its own process group: Ctrl-C in the terminal is for the launcher, which then ends the daemons in order.
         command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).process_group(0);
         let child =
@@ -37,7 +44,13 @@ impl Process {
         let Some(stat) = Stat::of(pid) else { bail!("{name} ended at once; see {}", out_path.display()) };
         let process = Process { name: name.to_owned(), pid, start_ticks: stat.start_ticks };
         std::fs::write(record_path(dir, name), serde_json::to_vec(&process)?)?;
+        drop(ending);
         Ok(process)
+    }
+
+    /// From now on this program starts no daemon, so that what is on record is all there is to end.
+    pub fn start_no_more() {
+        *ENDING.write().unwrap_or_else(PoisonError::into_inner) = true;
     }
 
     pub fn load(dir: &Path, name: &str) -> Option<Process> {
@@ -56,8 +69,25 @@ impl Process {
 
     pub fn is_alive(&self) -> bool {
         // If it is our child and has ended, this takes it out of the process table; otherwise it changes nothing.
-        let _ = waitpid(Pid::from_raw(self.pid), Some(WaitPidFlag::WNOHANG));
+        let waited = waitpid(Pid::from_raw(self.pid), Some(WaitPidFlag::WNOHANG));
+        if let Ok(end @ (WaitStatus::Exited(..) | WaitStatus::Signaled(..))) = waited {
+            let mut ends = ENDS.lock().unwrap_or_else(PoisonError::into_inner);
+            ends.get_or_insert_default().insert(self.pid, end);
+        }
         Stat::of(self.pid).is_some_and(|s| s.start_ticks == self.start_ticks && s.state != 'Z')
+    }
+
+    /// How it ended, where it was a child of this program: daemons mostly exit with an errno.
+    pub fn end(&self) -> Option<String> {
+        let ends = ENDS.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(match *ends.as_ref()?.get(&self.pid)? {
+            WaitStatus::Exited(_, code) => match Errno::from_raw(code) {
+                Errno::UnknownErrno => format!("exit code {code}"),
+                errno => format!("exit code {code} ({errno})"),
+            },
+            WaitStatus::Signaled(_, signal, _) => format!("ended by {signal}"),
+            _ => return None,
+        })
     }
 
     /// Sends `signal` if the process is still the recorded one; tells whether it was.
@@ -108,6 +138,11 @@ impl Process {
     }
 }
 
+/// Set once this program is to end what it started.
+static ENDING: RwLock<bool> = RwLock::new(false);
+/// How the children that were waited for ended, by pid.
+static ENDS: Mutex<Option<HashMap<i32, WaitStatus>>> = Mutex::new(None);
+
 fn record_path(dir: &Path, name: &str) -> PathBuf {
     dir.join("proc").join(format!("{name}.json"))
 }
@@ -153,6 +188,20 @@ mod tests {
         assert!(real.is_alive());
         assert!(!other.is_alive());
         assert!(!other.signal(Signal::SIGKILL).unwrap(), "a stranger is never signalled");
+    }
+
+    #[test]
+    fn how_a_child_ended_is_known() {
+        let dir = std::env::temp_dir().join(format!("axon-process-end-{}", std::process::id()));
+        for sub in ["log", "proc"] {
+            std::fs::create_dir_all(dir.join(sub)).unwrap();
+        }
+        let mut command = Command::new("sh");
+        command.args(["-c", "exit 28"]);
+        let process = Process::spawn(&dir, "sh.a", command).unwrap();
+        assert!(process.wait_ended(Duration::from_secs(20)));
+        assert_eq!(process.end().unwrap(), "exit code 28 (ENOSPC: No space left on device)");
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

@@ -385,7 +385,12 @@ fn shape(text: &str) -> String {
                     short.push(c);
                 }
             }
-            short.replace("#.#", "#")
+            let short = short.replace("#.#", "#");
+            // An amount loses its prefix as it loses its digits: `0`, `12k` and `1.5M` are one shape.
+            match short.strip_suffix(['k', 'M', 'G', 'T', 'P']) {
+                Some(amount) if amount.ends_with('#') => amount.to_owned(),
+                _ => short,
+            }
         });
         out.push_str(&words.collect::<Vec<_>>().join(" "));
         out.push('\n');
@@ -408,6 +413,7 @@ mod tests {
     #[test]
     fn text_is_compared_without_its_numbers() {
         assert_eq!(shape("ID  SIZE\n 0  12.5 GiB\n"), shape("ID SIZE\n10 1.25 GiB"));
+        assert_eq!(shape("data  0 90.3M"), shape("data 12.0k 1G"));
         assert_ne!(shape("a 1"), shape("b 1"));
     }
 }
