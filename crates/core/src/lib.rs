@@ -18,6 +18,7 @@ pub mod osd_places;
 pub mod perf;
 pub mod pg_map;
 pub mod pool_history;
+pub mod primaries;
 pub mod state;
 pub mod tell;
 pub mod text;

@@ -163,7 +163,9 @@ impl Native {
 
 /// Runs a module's code; nothing comes of it, and the module begins anew, where it panics.
 fn guarded<T>(memory: &mut OwnedMutexGuard<Memory>, run: impl FnOnce(&mut Memory) -> T) -> Option<T> {
+    let begun = std::time::Instant::now();
     let out = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(memory))).ok();
+    memory.took(begun.elapsed());
     if out.is_none() {
         **memory = Memory::default();
     }

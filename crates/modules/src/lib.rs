@@ -8,6 +8,7 @@
 //!
 //! Not here: the dashboard (`crates/api`), which serves requests and has tasks of its own.
 
+mod balancer;
 mod crash;
 mod iostat;
 mod memory;
@@ -30,8 +31,14 @@ use axon_proto::{Release, UTime};
 use std::collections::BTreeMap;
 
 /// Every native module.
-pub const ALL: &[Module] =
-    &[crash::MODULE, iostat::MODULE, pg_autoscaler::MODULE, progress::MODULE, status::MODULE];
+pub const ALL: &[Module] = &[
+    balancer::MODULE,
+    crash::MODULE,
+    iostat::MODULE,
+    pg_autoscaler::MODULE,
+    progress::MODULE,
+    status::MODULE,
+];
 
 /// A module's row.
 pub struct Module {

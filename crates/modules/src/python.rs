@@ -93,6 +93,13 @@ fn number_text(number: &Number) -> String {
     }
 }
 
+/// `repr` of a list of texts.
+#[must_use]
+pub fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = texts.map(|text| format!("'{text}'")).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
 /// `repr` of a float: the shortest digits that read back, with an exponent outside 1e-4 … 1e16.
 #[must_use]
 pub fn float_text(value: f64) -> String {

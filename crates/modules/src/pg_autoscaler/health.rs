@@ -1,7 +1,7 @@
 //! POOL_TOO_FEW_PGS, POOL_TOO_MANY_PGS, POOL_TARGET_SIZE_BYTES_OVERCOMMITTED, POOL_HAS_TARGET_SIZE_BYTES_AND_RATIO.
 
 use super::status::{PoolStatus, Status};
-use crate::python::format_bytes;
+use crate::python::{format_bytes, list};
 use axon_proto::health::{HealthCheckMap, HealthStatus};
 
 pub(super) fn checks(status: &Status) -> HealthCheckMap {
@@ -48,17 +48,11 @@ fn overcommitted(status: &Status) -> Vec<String> {
         let targets = pools().filter(|pool| pool.target_bytes > 0).map(|pool| pool.name.as_str());
         out.push(format!(
             "Pools {} overcommit available storage by {:.3}x due to target_size_bytes {} on pools {}",
-            python_list(part.pool_names.iter().map(String::as_str)),
+            list(part.pool_names.iter().map(String::as_str)),
             total / capacity,
             format_bytes(total_target, 5),
-            python_list(targets)
+            list(targets)
         ));
     }
     out
-}
-
-/// A list of texts as Python prints it.
-fn python_list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = texts.map(|text| format!("'{text}'")).collect();
-    format!("[{}]", quoted.join(", "))
 }

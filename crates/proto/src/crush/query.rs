@@ -126,6 +126,18 @@ impl CrushMap {
         weights
     }
 
+    /// Each device's share of what is below a bucket (`get_take_weight_osd_map`), in the same precision.
+    #[must_use]
+    pub fn take_shares(&self, take: i32) -> BTreeMap<i32, f32> {
+        let mut weights = BTreeMap::new();
+        let sum = if take < 0 { self.weigh_below(take, &mut weights) } else { 1.0 };
+        if take >= 0 {
+            weights.insert(take, 1.0);
+        }
+        weights.values_mut().for_each(|w| *w /= sum);
+        weights
+    }
+
     fn weigh_below(&self, root: i32, weights: &mut BTreeMap<i32, f32>) -> f32 {
         let mut sum = 0f32;
         let mut open = std::collections::VecDeque::from([root]);
