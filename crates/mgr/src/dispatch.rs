@@ -194,7 +194,7 @@ impl Dispatcher {
         let Some(cluster) = self.cluster.get() else { return CommandOutput::failed(11, "not ready") };
         let state = cluster.state();
         if command.prefix() == "get_command_descriptions" {
-            let body = commands::descriptions_json(&self.modules.command_descs(state.release));
+            let body = commands::descriptions_json(&self.modules.command_descs(state.release), state.release);
             return CommandOutput::ok(body.to_string());
         }
         if let Some(row) = commands::find(command.prefix()) {

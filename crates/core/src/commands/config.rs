@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub(super) const ROWS: &[Row] = &[
     Row::read(
-        "config show name=who,type=CephString name=key,type=CephString,req=false",
+        "config show name=who,type=CephString name=key,type=CephString,req=False",
         "Show running configuration",
         "mgr",
         |ask| show(ask, false),

@@ -21,7 +21,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     Row::read("device ls-by-host name=host,type=CephString", "Show devices on a host", "mgr", ls_by_host),
     Row::write(
-        "device set-life-expectancy name=devid,type=CephString name=from,type=CephString name=to,type=CephString,req=false",
+        "device set-life-expectancy name=devid,type=CephString name=from,type=CephString name=to,type=CephString,req=False",
         "Set predicted device life expectancy",
         "mgr",
         set_life_expectancy,

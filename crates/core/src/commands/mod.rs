@@ -130,17 +130,33 @@ pub fn descriptors(release: Release) -> Vec<MonCommandDesc> {
     rows().filter(|row| row.since <= release).map(row).collect()
 }
 
-/// `get_command_descriptions`: every descriptor as the CLI reads it (`dump_cmddesc_to_json`).
+/// `get_command_descriptions`: every descriptor as the CLI reads it (`dump_cmddesc_to_json`), without flags.
 #[must_use]
-pub fn descriptions_json(commands: &[MonCommandDesc]) -> Value {
+pub fn descriptions_json(commands: &[MonCommandDesc], release: Release) -> Value {
     let entries = commands.iter().enumerate().map(|(i, desc)| {
-        let sig = describe_arguments(&desc.cmdstring);
+        let mut sig = describe_arguments(&desc.cmdstring);
+        sig.iter_mut()
+            .filter_map(Value::as_object_mut)
+            .for_each(|argument| settle_switches(argument, release));
         let entry = json!({
-            "sig": sig, "help": desc.helpstring, "module": desc.module, "perm": desc.req_perms, "flags": desc.flags,
+            "sig": sig, "help": desc.helpstring, "module": desc.module, "perm": desc.req_perms, "flags": 0,
         });
         (format!("cmd{i:03}"), entry)
     });
     Value::Object(entries.collect())
+}
+
+/// Since Quincy `req` and `positional` are booleans; before, the one is text as declared and the other unknown.
+fn settle_switches(argument: &mut Map<String, Value>, release: Release) {
+    for key in ["req", "positional"] {
+        let Some(text) = argument.get(key).and_then(Value::as_str) else { continue };
+        if release >= Release::Reef {
+            let set = matches!(text, "true" | "True");
+            argument.insert(key.to_owned(), set.into());
+        } else if key == "positional" {
+            argument.remove(key);
+        }
+    }
 }
 
 /// A descriptor's words and arguments as the CLI reads them.
@@ -160,6 +176,17 @@ fn argument_json(word: &str) -> Value {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn switches_of_arguments_are_booleans_since_quincy() {
+        let cmdstring = "a b name=c,type=CephString,req=False,positional=false".to_owned();
+        let desc = MonCommandDesc { cmdstring, ..MonCommandDesc::default() };
+        let sig =
+            |release| descriptions_json(std::slice::from_ref(&desc), release)["cmd000"]["sig"][2].clone();
+        assert_eq!(sig(Release::Pacific), json!({"name": "c", "type": "CephString", "req": "False"}));
+        let since = json!({"name": "c", "type": "CephString", "req": false, "positional": false});
+        assert_eq!(sig(Release::Tentacle), since);
+    }
 
     #[test]
     fn every_prefix_is_found_once_and_declares_its_arguments() {

@@ -59,7 +59,7 @@ impl Eval {
             "score_by_pool {}".to_owned(),
             format!(
                 "score_by_root {}",
-                roots(&|r| by_metric(|at| number(r.stats.get(at).map_or(0.0, |stats| stats.score))))
+                roots(&|r| by_metric(|at| r.stats.get(at).map_or_else(String::new, |s| number(s, s.score))))
             ),
             format!("score {:.6} (lower is better)", self.score),
         ];
@@ -100,12 +100,12 @@ fn stats(stats: &Stats) -> String {
     let Stats { max, min, avg, stddev, sum_weight, score } = *stats;
     let fields = [("max", max), ("min", min), ("avg", avg), ("stddev", stddev)];
     let fields = fields.into_iter().chain([("sum_weight", sum_weight), ("score", score)]);
-    dict(fields.map(|(key, value)| (quoted(key), number(value))))
+    dict(fields.map(|(key, value)| (quoted(key), number(stats, value))))
 }
 
-/// Nothing is a whole number there.
-fn number(value: f64) -> String {
-    if value == 0.0 { "0".to_owned() } else { float_text(value) }
+/// Where there is nothing at all upstream has whole numbers.
+fn number(of: &Stats, value: f64) -> String {
+    if of.avg == 0.0 { "0".to_owned() } else { float_text(value) }
 }
 
 fn quoted(text: &str) -> String {

@@ -16,10 +16,10 @@ const REPORT: &str = "Crashes in the last <hours> hours";
 pub(super) const ROWS: &[Row] = &[
     Row::new("crash info name=id,type=CephString", "show crash dump metadata", "r", info),
     Row::new("crash ls", LS, "r", ls).until(Release::Reef),
-    Row::new("crash ls name=format,positional=False,req=False,type=CephString", LS, "r", ls)
+    Row::new("crash ls name=format,positional=False,req=false,type=CephString", LS, "r", ls)
         .since(Release::Reef),
     Row::new("crash ls-new", LS_NEW, "r", ls_new).until(Release::Reef),
-    Row::new("crash ls-new name=format,positional=False,req=False,type=CephString", LS_NEW, "r", ls_new)
+    Row::new("crash ls-new name=format,positional=False,req=false,type=CephString", LS_NEW, "r", ls_new)
         .since(Release::Reef),
     Row::new("crash post", "Add a crash dump (use -i <jsonfile>)", "rw", post),
     Row::new("crash prune name=keep,type=CephString", PRUNE, "rw", prune).until(Release::Reef),

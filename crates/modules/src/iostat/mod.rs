@@ -9,7 +9,7 @@ pub const MODULE: Module = Module { name: "iostat", options: |_| Vec::new(), com
 
 const ROWS: &[Row] = &[
     Row::new(
-        "iostat name=width,req=False,type=CephInt name=print_header,req=False,type=CephBool",
+        "iostat name=width,req=false,type=CephInt name=print_header,req=false,type=CephBool",
         "Get IO rates",
         "r",
         iostat,
@@ -17,7 +17,7 @@ const ROWS: &[Row] = &[
     .poll()
     .until(Release::Reef),
     Row::new(
-        "iostat name=width,req=False,type=CephInt name=print_header,positional=False,req=False,type=CephBool",
+        "iostat name=width,req=false,type=CephInt name=print_header,positional=False,req=false,type=CephBool",
         "Get IO rates",
         "r",
         iostat,

@@ -13,10 +13,10 @@ const GET: &str = "Get the noautoscale flag to see if all pools are setting the 
                    pools in the future.";
 
 pub(super) const ROWS: &[Row] = &[
-    Row::new("osd pool autoscale-status name=format,req=False,type=CephString", STATUS, "r", autoscale_status)
+    Row::new("osd pool autoscale-status name=format,req=false,type=CephString", STATUS, "r", autoscale_status)
         .until(Release::Reef),
     Row::new(
-        "osd pool autoscale-status name=format,positional=False,req=False,type=CephString",
+        "osd pool autoscale-status name=format,positional=False,req=false,type=CephString",
         STATUS,
         "r",
         autoscale_status,

@@ -16,7 +16,7 @@ const OSD_HELP: &str = "Show the status of OSDs within a bucket, or all";
 const ROWS: &[Row] = &[
     Row::new("fs status name=fs,type=CephString,req=false", FS_HELP, "r", fs::status).until(Release::Reef),
     Row::new(
-        "fs status name=fs,req=False,type=CephString name=format,positional=False,req=False,type=CephString",
+        "fs status name=fs,req=false,type=CephString name=format,positional=False,req=false,type=CephString",
         FS_HELP,
         "r",
         fs::status,
@@ -24,7 +24,7 @@ const ROWS: &[Row] = &[
     .since(Release::Reef),
     Row::new("osd status name=bucket,type=CephString,req=false", OSD_HELP, "r", osd::status).until(Release::Reef),
     Row::new(
-        "osd status name=bucket,req=False,type=CephString name=format,positional=False,req=False,type=CephString",
+        "osd status name=bucket,req=false,type=CephString name=format,positional=False,req=false,type=CephString",
         OSD_HELP,
         "r",
         osd::status,

@@ -2,6 +2,7 @@
 //!
 //! JSON is compared field by field, other text by its shape: numbers count as equal, runs of blanks as one.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -105,6 +106,40 @@ const MODULES: &[&str] = &[
     "osd pool unset noautoscale",
     "iostat",
     "iostat width=121 print_header=true",
+    "progress",
+    "progress json",
+    "progress on",
+    "balancer pool ls",
+    "balancer pool add pools=[\"nope\"]",
+    "balancer eval",
+    "balancer eval option=rep",
+    "balancer eval option=nope",
+    "balancer eval-verbose",
+    "balancer eval-verbose option=rep",
+    "balancer optimize plan=a",
+    "balancer show plan=nope",
+    "balancer dump plan=nope",
+    "balancer execute plan=nope",
+    "balancer rm plan=nope",
+    "balancer reset",
+    "balancer ls",
+    "balancer status detail",
+];
+
+/// The commands of native modules, all of which `get_command_descriptions` must tell.
+const DESCRIBED: &[&str] = &[
+    "balancer",
+    "crash",
+    "fs status",
+    "iostat",
+    "osd pool autoscale-status",
+    "osd pool get noautoscale",
+    "osd pool get threshold",
+    "osd pool set noautoscale",
+    "osd pool set threshold",
+    "osd pool unset noautoscale",
+    "osd status",
+    "progress",
 ];
 
 /// Commands that change something, harmlessly and again.
@@ -245,11 +280,27 @@ pub fn as_upstream(bench: &mut Bench) -> Result<()> {
     }
     bench.cluster.wait_well(ALLOWED, Duration::from_secs(120))?;
     let asks = asks(bench.release());
-    let upstream = ask(bench, &asks)?;
+    let upstream = (ask(bench, &asks)?, descriptions(bench)?);
     bench.only(Kind::Axon)?;
     bench.cluster.wait_well(ALLOWED, Duration::from_secs(120))?;
-    let axon = ask(bench, &asks)?;
+    let axon = (ask(bench, &asks)?, descriptions(bench)?);
     let mut differ = 0;
+    for (prefix, described) in &upstream.1 {
+        let is_of = |name: &&str| prefix == *name || prefix.starts_with(&format!("{name} "));
+        match axon.1.get(prefix) {
+            // Other modules' commands.
+            None if !DESCRIBED.iter().any(is_of) => {}
+            Some(ours) if ours == described => {}
+            // docs/differences.md
+            _ if bench.release() == Release::Pacific && prefix == "osd reweight-by-utilization" => {}
+            other => {
+                differ += 1;
+                println!("  {prefix}\n    upstream {described}\n    axon     {}", json!(other));
+            }
+        }
+    }
+    println!("  {} descriptions", upstream.1.len());
+    let (upstream, axon) = (upstream.0, axon.0);
     for (command, (upstream, axon)) in asks.iter().zip(upstream.iter().zip(&axon)) {
         let found = compare(bench.release(), command, upstream, axon);
         if found.is_empty() {
@@ -303,6 +354,21 @@ fn ask(bench: &Bench, asks: &[Map<String, Value>]) -> Result<Vec<Reply>> {
     std::thread::sleep(Duration::from_secs(12));
     let ops: Vec<Op> = asks.iter().map(|cmd| Op::Mgr { cmd: Value::Object(cmd.clone()) }).collect();
     bench.cluster.batch(&ops, 30)
+}
+
+/// Arguments, help and permission of the commands that the manager announces.
+fn descriptions(bench: &Bench) -> Result<BTreeMap<String, Value>> {
+    let all = Op::Mgr { cmd: json!({"prefix": "get_command_descriptions"}) };
+    let mut out = BTreeMap::new();
+    for reply in bench.cluster.batch(&[all], 30)? {
+        let Value::Object(entries) = reply.json()? else { continue };
+        for entry in entries.into_values() {
+            let words = entry["sig"].as_array().into_iter().flatten().map_while(Value::as_str);
+            let prefix = words.collect::<Vec<_>>().join(" ");
+            out.insert(prefix, entry);
+        }
+    }
+    Ok(out)
 }
 
 fn compare(
