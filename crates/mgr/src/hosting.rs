@@ -10,7 +10,11 @@ use axon_net::mon::SessionState;
 use axon_proto::EntityAddrVec;
 use axon_proto::log_entry::LogPriority;
 use axon_proto::mgr_map::ModuleInfo;
-use axon_pyhost::{Board, Description, Descriptions, Hosts, Mode, Outside, Setup, describe, find_modules};
+use axon_pyhost::{
+    Board, Description, Descriptions, Hosts, Mode, Outside, Refusal, Setup, describe, find_modules,
+};
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,6 +49,7 @@ impl HostingConfig {
             entity: format!("mgr.{id}"),
             conf_path: self.conf_path.clone(),
             settings: Arc::new(self.settings.clone()),
+            native: axon_modules::ALL.iter().map(|module| module.name.to_owned()).collect(),
             memory_bytes_max: value("axon_module_memory_bytes_max").and_then(|v| v.parse().ok()).unwrap_or(0),
         }
     }
@@ -149,5 +154,15 @@ impl Outside for Manager {
 
     fn cluster_log(&self, channel: &str, priority: LogPriority, message: String) {
         self.log.write(channel, priority, message);
+    }
+
+    fn remote<'a>(
+        &'a self,
+        module: &'a str,
+        method: &'a str,
+        args: &'a [Value],
+        kwargs: &'a Map<String, Value>,
+    ) -> BoxFuture<'a, Result<Value, Refusal>> {
+        Box::pin(crate::remote::call(&self.cluster, module, method, args, kwargs))
     }
 }

@@ -9,6 +9,7 @@ mod log;
 mod modules;
 mod native;
 mod owner;
+mod remote;
 mod run;
 mod sysinfo;
 mod tell;

@@ -24,4 +24,5 @@ pub mod wire;
 pub use board::{Board, ModuleBoard, Phase};
 pub use describe::{Description, Descriptions, ModuleCommand, describe, find_modules};
 pub use hosts::{Authorize, Hosts, Mode};
+pub use link::Refusal;
 pub use setup::{Outside, Setup};

@@ -1,8 +1,12 @@
 //! What host processes are started with, and what they need of the manager beside the snapshot and commands.
 
+use crate::link::Refusal;
 use axon_core::config::Settings;
 use axon_proto::EntityAddrVec;
 use axon_proto::log_entry::LogPriority;
+use futures::future::BoxFuture;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,6 +25,8 @@ pub struct Setup {
     pub settings: Arc<Settings>,
     /// Resident bytes at which a host is ended and started anew; 0: no limit.
     pub memory_bytes_max: u64,
+    /// Modules that are native: their methods are asked of the manager.
+    pub native: BTreeSet<String>,
 }
 
 impl Setup {
@@ -43,4 +49,12 @@ pub trait Outside: Send + Sync {
     fn is_connected(&self) -> bool;
     /// A line for the cluster log.
     fn cluster_log(&self, channel: &str, priority: LogPriority, message: String);
+    /// A method of a native module, with positional and named arguments.
+    fn remote<'a>(
+        &'a self,
+        module: &'a str,
+        method: &'a str,
+        args: &'a [Value],
+        kwargs: &'a Map<String, Value>,
+    ) -> BoxFuture<'a, Result<Value, Refusal>>;
 }

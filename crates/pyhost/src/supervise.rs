@@ -175,6 +175,7 @@ impl Supervisor {
             "mode": if mode == Mode::Active { "active" } else { "standby" },
             "module": self.name,
             "module_path": setup.module_path,
+            "native": setup.native,
             "parent": std::process::id(),
             "mgr_id": state.me.id,
             "entity": setup.entity,

@@ -6,6 +6,7 @@ use super::{Caller, Desk, missing};
 use crate::link::Refusal;
 use axon_core::State;
 use axon_core::daemons::DaemonKey;
+use axon_denc::{Encode, Features};
 use axon_proto::pg::PgState;
 use axon_proto::release::Dump;
 use serde_json::{Map, Value, json};
@@ -186,7 +187,12 @@ impl Desk {
                     let entry = device.map(|device| ("device".to_owned(), device));
                     value(entry.into_iter().collect::<Map<_, _>>().into())
                 }
-                None if name == "osdmap_crush_map_text" => Err(missing("osdmap_crush_map_text")),
+                // Upstream gives the encoded map's bytes up to the first zero, not the map's text.
+                None if name == "osdmap_crush_map_text" => {
+                    let bytes = osds.crush.to_bytes(Features::ALL);
+                    let shown = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+                    value(String::from_utf8_lossy(shown).into())
+                }
                 None => {
                     tracing::error!(name, "a module asks for data that does not exist");
                     Ok(None)

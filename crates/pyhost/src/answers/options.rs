@@ -128,7 +128,11 @@ impl Desk {
         let set = |key: String| state.options.get(&key).filter(|value| !value.is_empty());
         let localized = if prefix.is_empty() { None } else { set(format!("mgr/{module}/{prefix}/{key}")) };
         let value = localized.or_else(|| set(format!("mgr/{module}/{key}")));
-        let kind = self.descriptions.get(module).and_then(|d| d.option_type(key));
+        let native = || {
+            let known = state.mgr_map.available_modules.iter().find(|known| known.name == module)?;
+            Some(known.module_options.get(key)?.kind)
+        };
+        let kind = self.descriptions.get(module).and_then(|d| d.option_type(key)).or_else(native);
         value.map_or(Value::Null, |value| json!([kind.map_or("str", |kind| kind.name()), value])).into()
     }
 

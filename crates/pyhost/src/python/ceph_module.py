@@ -377,6 +377,9 @@ class BaseMgrModule(object):
         _link.call_later(then, 'send_command', svc_type, svc_id or '', command, tail=inbuf)
 
     def _ceph_dispatch_remote(self, module_name, method_name, args, kwargs):
+        if module_name in _setup['native']:
+            # Not in Python there: JSON goes both ways.
+            return _ask('remote_native', module_name, method_name, list(args), kwargs)
         _, tail = _link.call('remote', module_name, method_name, tail=pickle.dumps((args, kwargs)))
         return pickle.loads(bytes(tail))
 
