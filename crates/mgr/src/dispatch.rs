@@ -130,8 +130,7 @@ impl Dispatcher {
         if command.prefix() == "get_command_descriptions" && !request.admin_socket {
             return self.run(&command).await;
         }
-        let allowed =
-            if request.admin_socket { may_tell(session) } else { self.allowed(&command, session).await };
+        let allowed = if request.admin_socket { may_tell(session) } else { self.allowed(&command, session) };
         // Upstream's words, the double blank included.
         let line =
             format!("from='{}' entity='{}' cmd=[{}]:", session.inst(), session.entity, request.cmd.join(","));
@@ -150,38 +149,38 @@ impl Dispatcher {
         }
     }
 
-    async fn allowed(&self, command: &Command, session: &Session) -> Result<(), CommandOutput> {
-        let (service, module, perm) = match commands::find(command.prefix()) {
-            Some(row) => (row.module, "", row.perm.to_owned()),
-            None if self.modules.command(command.prefix()).is_some() => {
-                let known = self.modules.command(command.prefix());
-                known.map_or(("py", "", String::new()), |(name, known)| ("py", name, known.perm.clone()))
-            }
-            None => {
-                let release = self.cluster.get().map_or(axon_proto::Release::NEWEST, |c| c.state().release);
-                if let Some((module, row)) = axon_modules::find_command(command.prefix(), release) {
-                    ("py", module.name, row.perm.to_owned())
-                } else {
-                    let descs = axon_api::commands::descriptors(axon_api::Release::of_major(u32::from(
-                        release.number(),
-                    )));
-                    let known = descs.iter().find(|d| commands::prefix_of(&d.cmdstring) == command.prefix());
-                    ("py", "dashboard", known.map(|d| d.req_perms.clone()).unwrap_or_default())
-                }
-            }
-        };
-        let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-        let arguments =
-            command.args.iter().filter(|(k, _)| *k != "prefix").map(|(k, v)| (k.clone(), text(v))).collect();
+    fn allowed(&self, command: &Command, session: &Session) -> Result<(), CommandOutput> {
+        let (service, module, perm) = self.required(command.prefix());
         let request = caps::Request {
             service,
             module,
             command: command.prefix(),
-            arguments: &arguments,
+            arguments: &arguments(&command.args),
             wanted: Allow::of(&perm),
             ip: session.addrs.ip(),
         };
-        if session.caps.is_capable(&request) { Ok(()) } else { Err(CommandOutput::failed(13, DENIED)) }
+        if session.caps.is_capable(&request) { Ok(()) } else { Err(denied(session)) }
+    }
+
+    /// A command's service, its module (of the service `py` only) and its permissions. One that nobody has asks for nothing: the
+    /// caller is told that later.
+    fn required(&self, prefix: &str) -> (&'static str, &str, String) {
+        if let Some(row) = commands::find(prefix) {
+            return (row.module, "", row.perm.to_owned());
+        }
+        if let Some((module, known)) = self.modules.command(prefix) {
+            return ("py", module, known.perm.clone());
+        }
+        let release = self.cluster.get().map_or(axon_proto::Release::NEWEST, |c| c.state().release);
+        if let Some((module, row)) = axon_modules::find_command(prefix, release) {
+            return ("py", module.name, row.perm.to_owned());
+        }
+        let release = axon_api::Release::of_major(u32::from(release.number()));
+        let descs = axon_api::commands::descriptors(release);
+        match descs.iter().find(|d| commands::prefix_of(&d.cmdstring) == prefix) {
+            Some(known) => ("py", "dashboard", known.req_perms.clone()),
+            None => ("py", "", String::new()),
+        }
     }
 
     /// Runs a command of the manager itself or of its native modules.
@@ -272,15 +271,41 @@ fn authorize(session: Option<Session>, module: String, wanted: Allow) -> Authori
 
 /// Commands to the daemon itself require all capabilities.
 fn may_tell(session: &Session) -> Result<(), CommandOutput> {
-    let everything = caps::Request {
-        service: "",
-        module: "",
-        command: "",
-        arguments: &BTreeMap::new(),
-        wanted: Allow::ANY,
-        ip: None,
-    };
-    if session.caps.is_capable(&everything) { Ok(()) } else { Err(CommandOutput::failed(13, DENIED)) }
+    if session.caps.is_allow_all() { Ok(()) } else { Err(denied(session)) }
+}
+
+fn denied(session: &Session) -> CommandOutput {
+    tracing::debug!(peer = %session.entity, caps = %session.caps, "access denied");
+    CommandOutput::failed(13, DENIED)
+}
+
+/// A command's arguments as capabilities compare them (`DaemonServer::_generate_command_map`): each as text, and pairs of
+/// `caps` one by one.
+fn arguments(args: &Map<String, Value>) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    for (key, value) in args.iter().filter(|(key, _)| *key != "prefix") {
+        match value.as_array() {
+            Some(pairs) if key == "caps" && pairs.len().is_multiple_of(2) => {
+                for pair in pairs.chunks_exact(2) {
+                    if let [kind, cap] = pair {
+                        out.insert(format!("caps_{}", as_text(kind)), as_text(cap));
+                    }
+                }
+            }
+            _ => drop(out.insert(key.clone(), as_text(value))),
+        }
+    }
+    out
+}
+
+/// As C++ streams write it.
+fn as_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(on) => u8::from(*on).to_string(),
+        Value::Array(items) => format!("[{}]", items.iter().map(as_text).collect::<Vec<_>>().join(",")),
+        other => other.to_string(),
+    }
 }
 
 /// Waits until a change of the monitors' store has come back, so that the caller's next command sees it.
@@ -335,5 +360,21 @@ impl Sink {
             tokio::time::sleep(Duration::from_millis(OSD_MAP_POLL_MS)).await;
         }
         tracing::warn!(newest, "the monitors have not sent the OSD map that they announced");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn arguments_are_compared_as_upstream_writes_them() {
+        let json = json!({"prefix": "x", "ids": ["0", "1"], "n": 3, "force": true, "who": "osd.0", "caps": ["mon", "allow r"]});
+        let got = arguments(json.as_object().unwrap());
+        let got: Vec<(&str, &str)> = got.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let expected =
+            [("caps_mon", "allow r"), ("force", "1"), ("ids", "[0,1]"), ("n", "3"), ("who", "osd.0")];
+        assert_eq!(got, expected);
     }
 }

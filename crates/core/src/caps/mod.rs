@@ -2,9 +2,10 @@
 //! the monitors' key database with the entity's ticket.
 //!
 //! Invariants: a text that does not parse grants nothing; a grant bound to a network counts only for peers inside it.
-//! The text's grammar is in `parse.rs`.
+//! The text's grammar is in `parse.rs`, the way back to text in `text.rs`.
 
 mod parse;
+mod text;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -81,7 +82,8 @@ enum Scope {
     Service(String, Allow),
     Module(String, Constraints, Allow),
     Command(String, Constraints),
-    Profile(Vec<Scope>),
+    /// Its name, its arguments, and what it stands for.
+    Profile(String, Constraints, Vec<Scope>),
 }
 
 /// An address prefix.
@@ -110,7 +112,7 @@ impl Network {
 enum Within {
     Anywhere,
     Network(Network),
-    /// The text names a network that is none: the grant never holds.
+    /// The text names a network that is none (upstream takes no brackets): the grant never holds.
     Nowhere,
 }
 
@@ -118,6 +120,8 @@ enum Within {
 struct Grant {
     scope: Scope,
     within: Within,
+    /// The network as it was written; empty for anywhere.
+    network: String,
 }
 
 /// What is asked for.
@@ -145,7 +149,14 @@ impl MgrCap {
     /// `allow *`.
     #[must_use]
     pub fn allow_all() -> Self {
-        MgrCap { grants: vec![Grant { scope: Scope::Everything(Allow::ANY), within: Within::Anywhere }] }
+        let (scope, within) = (Scope::Everything(Allow::ANY), Within::Anywhere);
+        MgrCap { grants: vec![Grant { scope, within, network: String::new() }] }
+    }
+
+    /// Whether `allow *` is among the grants. As upstream, wherever it holds: this is asked before commands to the daemon itself.
+    #[must_use]
+    pub fn is_allow_all(&self) -> bool {
+        self.grants.iter().any(|grant| grant.scope == Scope::Everything(Allow::ANY))
     }
 
     /// Reads the text of a capability; all of it or nothing.
@@ -190,7 +201,7 @@ impl Scope {
             Scope::Command(name, constraints) if name == request.command && accepts(constraints) => {
                 Allow::ANY
             }
-            Scope::Profile(scopes) => {
+            Scope::Profile(_, _, scopes) => {
                 scopes.iter().fold(Allow::NONE, |allowed, scope| allowed | scope.allowed(request))
             }
             Scope::Service(..) | Scope::Module(..) | Scope::Command(..) => Allow::NONE,
@@ -199,64 +210,4 @@ impl Scope {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn capable(caps: &str, module: &str, command: &str, args: &[(&str, &str)], perm: &str, ip: &str) -> bool {
-        let arguments = args.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let request = Request {
-            service: if module.is_empty() { "pg" } else { "" },
-            module,
-            command,
-            arguments: &arguments,
-            wanted: Allow::of(perm),
-            ip: ip.parse().ok(),
-        };
-        MgrCap::parse(caps).unwrap().is_capable(&request)
-    }
-
-    #[test]
-    fn plain_grants_cover_their_bits() {
-        assert!(capable("allow *", "", "pg dump", &[], "rwx", ""));
-        assert!(capable("allow r", "", "pg dump", &[], "r", ""));
-        assert!(!capable("allow r", "", "pg scrub", &[], "rw", ""));
-        assert!(capable("allow r, allow w", "", "pg scrub", &[], "rw", ""), "grants add up");
-        assert!(!capable("profile osd", "", "pg dump", &[], "r", ""));
-        assert!(capable("profile crash", "crash", "crash post", &[], "rw", ""));
-        assert!(!capable("profile crash", "crash", "crash ls", &[], "r", ""));
-    }
-
-    #[test]
-    fn services_modules_and_commands_are_told_apart() {
-        assert!(capable("allow service pg r", "", "pg dump", &[], "r", ""));
-        assert!(!capable("allow service osd r", "", "pg dump", &[], "r", ""));
-        assert!(capable("allow module status r", "status", "osd status", &[], "r", ""));
-        assert!(capable("profile rbd pool=a", "rbd_support", "rbd task list", &[], "rw", ""));
-        assert!(!capable("profile rbd-read-only", "rbd_support", "rbd task add flatten", &[], "rw", ""));
-        let caps = "allow command \"osd df\" with output_method prefix tr filter regex 'a+'";
-        assert!(capable(caps, "", "osd df", &[("output_method", "tree"), ("filter", "aa")], "rw", ""));
-        assert!(!capable(caps, "", "osd df", &[("output_method", "tree"), ("filter", "aab")], "r", ""));
-        assert!(
-            !capable(caps, "", "osd df", &[("filter", "a")], "r", ""),
-            "a constrained argument must be there"
-        );
-    }
-
-    #[test]
-    fn a_network_bounds_its_grant() {
-        assert!(capable("allow r network 10.0.0.0/8", "", "pg dump", &[], "r", "10.1.2.3"));
-        assert!(!capable("allow r network 10.0.0.0/8", "", "pg dump", &[], "r", "11.1.2.3"));
-        assert!(!capable("allow r network 10.0.0.0/8", "", "pg dump", &[], "r", ""));
-        assert!(capable("allow r network fd00::/16", "", "pg dump", &[], "r", "fd00::1"));
-        assert!(!capable("allow r network 10.0.0.0/99", "", "pg dump", &[], "r", "10.0.0.0"));
-    }
-
-    #[test]
-    fn what_does_not_parse_grants_nothing() {
-        for text in
-            ["", "allow", "allow q", "allow r,", "profile nobody", "profile rbd image=x", "allow module x"]
-        {
-            assert!(MgrCap::parse(text).is_err(), "{text:?}");
-        }
-    }
-}
+mod tests;

@@ -130,7 +130,8 @@ impl<'a> Cursor<'a> {
                 return out;
             }
             let Some((key, constraint)) = ahead.constraint() else { return out };
-            out.insert(key, constraint);
+            // Of two with one key the first counts.
+            out.entry(key).or_insert(constraint);
             self.rest = ahead.rest;
         }
     }
@@ -162,7 +163,8 @@ impl<'a> Cursor<'a> {
             if !constraints.is_empty() {
                 self.rest = ahead.rest;
             }
-            return profile(&name, constraints).map(Scope::Profile);
+            let scopes = profile(&name, &constraints)?;
+            return Some(Scope::Profile(name, constraints, scopes));
         }
         if !allow {
             return None;
@@ -183,23 +185,25 @@ impl<'a> Cursor<'a> {
         let scope = self.scope()?;
         let mut ahead = Cursor { rest: self.rest };
         if !ahead.spaces() || ahead.keyword("network").is_none() {
-            return Some(Grant { scope, within: Within::Anywhere });
+            return Some(Grant { scope, within: Within::Anywhere, network: String::new() });
         }
         let text = ahead.while_in(|c| c.is_ascii_hexdigit() || "/.:][".contains(c))?;
         self.rest = ahead.rest;
-        Some(Grant { scope, within: network(text).map_or(Within::Nowhere, Within::Network) })
+        let within = network(text).map_or(Within::Nowhere, Within::Network);
+        Some(Grant { scope, within, network: text.to_owned() })
     }
 }
 
+/// `ADDRESS/BITS` (`parse_network`, `src/common/ipaddr.cc`): no brackets; too many bits mean all of them.
 fn network(text: &str) -> Option<Network> {
     let (ip, bits) = text.split_once('/')?;
-    let ip: std::net::IpAddr = ip.trim_matches(['[', ']']).parse().ok()?;
-    let prefix_bits: u32 = bits.parse().ok()?;
-    (prefix_bits <= if ip.is_ipv4() { 32 } else { 128 }).then_some(Network { ip, prefix_bits })
+    let ip: std::net::IpAddr = ip.parse().ok()?;
+    let all = if ip.is_ipv4() { 32 } else { 128 };
+    Some(Network { ip, prefix_bits: bits.parse::<u32>().ok()?.min(all) })
 }
 
 /// What a profile grants. `osd` and `mds` are documented, valid and grant nothing here.
-fn profile(name: &str, constraints: Constraints) -> Option<Vec<Scope>> {
+fn profile(name: &str, constraints: &Constraints) -> Option<Vec<Scope>> {
     let rbd = |allow| {
         let known = constraints.keys().all(|key| key == "pool" || key == "namespace");
         known.then(|| vec![Scope::Module("rbd_support".to_owned(), constraints.clone(), allow)])
