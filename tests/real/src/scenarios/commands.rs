@@ -388,6 +388,8 @@ fn compare(
     differences(&format!("{release} {prefix}"), &comparable(upstream), &comparable(axon), RULES)
 }
 
+const SLIPPED: &str = "upstream's times of a stored event are shifted by one field";
+
 /// Upstream lists these in the order of a hash table.
 const RULES: &[Rule] = &[
     Rule {
@@ -396,6 +398,11 @@ const RULES: &[Rule] = &[
         may: May::Differ,
         why: "OSDs send them only now and then; a manager that has run for longer has more",
     },
+    // Upstream's module reads back an event's fields in the wrong places, where one had ended before the
+    // managers took turns: docs/differences.md.
+    Rule { on: "* progress json", at: "out.completed.[].started_at", may: May::Differ, why: SLIPPED },
+    Rule { on: "* progress json", at: "out.completed.[].finished_at", may: May::Differ, why: SLIPPED },
+    Rule { on: "* progress json", at: "out.completed.[].add_to_ceph_s:", may: May::Differ, why: SLIPPED },
     Rule { on: "tentacle osd ok-to-stop", at: "out**", may: May::Differ, why: "docs/differences.md" },
     Rule { on: "**", at: "**.pg_stats", may: May::Reorder, why: "hash order" },
     Rule { on: "**", at: "**.pool_stats", may: May::Reorder, why: "hash order" },
