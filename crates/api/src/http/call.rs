@@ -13,6 +13,7 @@ use axon_core::State;
 use http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -181,11 +182,11 @@ impl Call {
 
     /// An answer that shows statistics beside the maps of these epochs: made once for all who ask within a second.
     /// `variant` says what else in the request it depends on.
-    pub async fn recent<T: Serialize>(
+    pub async fn recent(
         &self,
         variant: &str,
         epochs: Epochs,
-        make: impl AsyncFnOnce() -> Result<T, ApiError>,
+        make: impl AsyncFnOnce() -> Result<Box<RawValue>, ApiError>,
     ) -> Answer {
         self.route().recent.answer(variant, epochs, make).await.map(Reply::cached)
     }

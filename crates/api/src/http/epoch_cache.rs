@@ -6,6 +6,7 @@ use super::gzip;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use std::sync::{Arc, OnceLock};
 
 /// The epochs that an answer depends on; unused places are 0.
@@ -26,13 +27,25 @@ impl Cached {
         Cached { epochs, plain, gzip: OnceLock::new() }
     }
 
+    /// Of JSON text, which is not copied.
+    pub(crate) fn written(epochs: Epochs, text: Box<RawValue>) -> Self {
+        let plain = Bytes::from(String::from(Box::<str>::from(text)));
+        Cached { epochs, plain, gzip: OnceLock::new() }
+    }
+
     /// As it is.
     #[must_use]
     pub fn plain(&self) -> Bytes {
         self.plain.clone()
     }
 
-    /// Compressed.
+    /// The compressed form, if somebody has asked for it.
+    #[must_use]
+    pub fn gzip_kept(&self) -> Option<Bytes> {
+        self.gzip.get().cloned()
+    }
+
+    /// Compressed: takes long when it is large and not kept.
     #[must_use]
     pub fn gzip(&self) -> Bytes {
         self.gzip.get_or_init(|| gzip::compress(&self.plain)).clone()

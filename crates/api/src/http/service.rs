@@ -6,6 +6,7 @@
 use super::body::{self, Parsed};
 use super::call::Call;
 use super::cors::Cors;
+use super::epoch_cache::Cached;
 use super::error::ApiError;
 use super::gzip;
 use super::operation::{Access, Answer, Handler, Resource, Verb};
@@ -341,10 +342,13 @@ async fn encode(body: Body, headers: &mut HeaderMap, request: &HeaderMap) -> Byt
     let wanted = accepted.is_some_and(gzip::accepts) && compressible(headers);
     let plain = match body {
         Body::Empty => return Bytes::new(),
-        Body::Cached(cached) if wanted => {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            return cached.gzip();
-        }
+        Body::Cached(cached) if wanted => match compressed(&cached).await {
+            Some(bytes) => {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                return bytes;
+            }
+            None => return cached.plain(),
+        },
         Body::Cached(cached) => cached.plain(),
         Body::Bytes(bytes) => bytes,
     };
@@ -363,6 +367,18 @@ async fn encode(body: Body, headers: &mut HeaderMap, request: &HeaderMap) -> Byt
             plain
         }
     }
+}
+
+/// A kept answer's compressed form; nothing when the work broke off.
+async fn compressed(cached: &Arc<Cached>) -> Option<Bytes> {
+    if let Some(kept) = cached.gzip_kept() {
+        return Some(kept);
+    }
+    if cached.plain().len() <= GZIP_AT_ONCE_BYTES_MAX {
+        return Some(cached.gzip());
+    }
+    let cached = cached.clone();
+    tokio::task::spawn_blocking(move || cached.gzip()).await.ok()
 }
 
 fn compressible(headers: &HeaderMap) -> bool {
