@@ -2,6 +2,7 @@
 //! manager, and commands. Readers never wait for writers; a snapshot once taken does not change.
 
 use crate::command::{Command, CommandError, CommandOutput, Commands, Target};
+use crate::perf_queries::PerfQueries;
 use crate::state::State;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -12,13 +13,15 @@ use std::sync::Arc;
 pub struct Cluster {
     state: Arc<ArcSwap<State>>,
     commands: Commands,
+    perf_queries: Arc<PerfQueries>,
 }
 
 impl Cluster {
     /// A handle over a first snapshot and a sink for commands.
     #[must_use]
     pub fn new(state: State, commands: Commands) -> Self {
-        Cluster { state: Arc::new(ArcSwap::from_pointee(state)), commands }
+        let state = Arc::new(ArcSwap::from_pointee(state));
+        Cluster { state, commands, perf_queries: Arc::default() }
     }
 
     /// The newest snapshot.
@@ -30,6 +33,12 @@ impl Cluster {
     /// Publishes a snapshot. Only the owner task calls it.
     pub fn publish(&self, state: State) {
         self.state.store(Arc::new(state));
+    }
+
+    /// The performance queries that modules have OSDs and MDSs answer.
+    #[must_use]
+    pub fn perf_queries(&self) -> &PerfQueries {
+        &self.perf_queries
     }
 
     /// Sends a command; an answer, an error, or the deadline's end. Dropping the future frees everything.

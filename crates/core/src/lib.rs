@@ -16,6 +16,7 @@ pub mod lifecycle;
 pub mod mgr_options;
 pub mod osd_places;
 pub mod perf;
+pub mod perf_queries;
 pub mod pg_map;
 pub mod pool_history;
 pub mod primaries;

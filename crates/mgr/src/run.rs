@@ -31,7 +31,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -138,6 +138,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
                 }
             }
             event = runner.active.next_event() => runner.handle_session_event(event),
+            () = runner.queries_changed.notified() => runner.owner.handle_perf_queries_changed(),
             board = runner.hosting.next_board() => runner.owner.handle_board(board),
             Some(report) = runner.reports.recv() => runner.handle_report(report)?,
             () = after(settle_within) => {}
@@ -186,6 +187,7 @@ struct Runner {
     settings: Arc<Settings>,
     reports: mpsc::Receiver<Report>,
     reports_tx: mpsc::Sender<Report>,
+    queries_changed: Arc<Notify>,
 }
 
 impl Runner {
@@ -237,6 +239,9 @@ impl Runner {
             client.subscribe(what, 0).await;
         }
         let active = Active::standby(cluster.clone(), config.public_ip);
+        let queries_changed = Arc::new(Notify::new());
+        let changed = queries_changed.clone();
+        cluster.perf_queries().on_change(move || changed.notify_one());
         Ok(Runner {
             config,
             client,
@@ -250,6 +255,7 @@ impl Runner {
             settings,
             reports,
             reports_tx,
+            queries_changed,
         })
     }
 
@@ -285,6 +291,7 @@ impl Runner {
             SessionEvent::Message { id, message } => match Message::decode(message) {
                 Ok(message) => {
                     self.tell.perf.inc(Counter::DaemonMessages);
+                    self.owner.handle_monotonic_clock(monotonic_secs());
                     self.owner.handle_daemon_message(id, message, now());
                 }
                 Err(why) => {
@@ -464,6 +471,13 @@ fn session_of(peer: &axon_msgr::Peer) -> Result<Session, String> {
         caps,
         configured: false,
     })
+}
+
+/// `CLOCK_MONOTONIC_COARSE`, the clock of `MDSPerfMetricCollector`; 0 on a machine without.
+fn monotonic_secs() -> f64 {
+    use nix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE)
+        .map_or(0.0, |t| t.tv_sec() as f64 + t.tv_nsec() as f64 / 1e9)
 }
 
 pub(crate) fn now() -> UTime {

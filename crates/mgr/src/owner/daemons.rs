@@ -5,6 +5,7 @@ use super::{Effect, Owner, Session, SessionId};
 use crate::owner::effect::Request;
 use axon_core::State;
 use axon_core::daemons::{DaemonKey, DaemonState};
+use axon_core::perf_queries::Kind;
 use axon_proto::daemon_config::DaemonConfig;
 use axon_proto::log_entry::{LogEntry, LogPriority};
 use axon_proto::msgs::mgr_close::MMgrClose;
@@ -13,7 +14,9 @@ use axon_proto::msgs::mgr_open::MMgrOpen;
 use axon_proto::msgs::mgr_report::MMgrReport;
 use axon_proto::msgs::mgr_update::MMgrUpdate;
 use axon_proto::msgs::pg_stats::MPGStats;
+use axon_proto::perf_metric::{MetricConfig, MetricReport};
 use axon_proto::{EntityType, Fsid, Message, UTime};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Owner {
@@ -68,7 +71,7 @@ impl Owner {
 
     fn handle_open(&mut self, id: SessionId, session: &Session, m: MMgrOpen, now: UTime) {
         let Some(key) = self.key_of(id, session, &m.service_name, &m.daemon_name) else { return };
-        self.send(id, self.configuration());
+        self.send(id, self.configuration(session.kind()));
         let daemons = Arc::make_mut(&mut self.state.daemons);
         if m.service_daemon {
             let mut daemon = DaemonState::from_metadata(m.daemon_metadata.clone()).unwrap_or_default();
@@ -177,6 +180,7 @@ impl Owner {
             }
         });
         self.changed_by_report();
+        self.take_metrics(session, &m);
         if let Some(task_status) = m.task_status {
             self.change_service_map(|map| {
                 let service = map.services.entry(key.kind.clone()).or_default();
@@ -185,6 +189,23 @@ impl Owner {
                 daemon.task_status = task_status;
                 changed
             });
+        }
+    }
+
+    /// What the daemon answers to performance queries.
+    fn take_metrics(&self, session: &Session, m: &MMgrReport) {
+        let queries = self.cluster.perf_queries();
+        if session.kind() == EntityType::OSD {
+            queries.apply_osd(&m.osd_perf_metric_reports);
+        }
+        match &m.metric_report_message {
+            Some(MetricReport::Osd(payload)) if session.kind() == EntityType::OSD => {
+                queries.apply_osd(&payload.report);
+            }
+            Some(MetricReport::Mds(payload)) if session.kind() == EntityType::MDS => {
+                queries.apply_mds(&payload.metric_report, self.now_mono_secs);
+            }
+            _ => {}
         }
     }
 
@@ -245,9 +266,19 @@ impl Owner {
         self.effects.push(Effect::Close(id));
     }
 
-    fn configuration(&self) -> MMgrConfigure {
+    /// How a daemon of that kind shall report (`DaemonServer::_send_configure`).
+    fn configuration(&self, kind: EntityType) -> MMgrConfigure {
         let (stats_period, stats_threshold) = self.report_period();
-        MMgrConfigure { stats_period, stats_threshold, ..Default::default() }
+        let mut out = MMgrConfigure { stats_period, stats_threshold, ..Default::default() };
+        let queries = self.cluster.perf_queries();
+        match kind {
+            EntityType::OSD => out.osd_perf_metric_queries = queries.queries(Kind::Osd),
+            EntityType::MDS => {
+                out.metric_config_message = Some(MetricConfig::Mds(queries.queries(Kind::Mds)));
+            }
+            _ => {}
+        }
+        out
     }
 
     /// How often daemons report, and from which priority of counters on.
@@ -274,11 +305,27 @@ impl Owner {
             threshold,
             "daemons report at another period or from another priority on"
         );
-        let message = self.configuration();
-        let daemons: Vec<SessionId> =
-            self.sessions.iter().filter(|(_, session)| session.configured).map(|(id, _)| *id).collect();
-        for id in daemons {
-            self.send(id, message.clone());
+        self.configure(|_| true);
+    }
+
+    /// Daemons that performance queries ask hear of a change (`handle_osd_perf_metric_query_updated`, `handle_mds_…`).
+    pub fn handle_perf_queries_changed(&mut self) {
+        let changed = self.cluster.perf_queries().take_changed();
+        if changed.contains(&Kind::Osd) {
+            self.configure(|kind| kind == EntityType::OSD);
+        }
+        if changed.contains(&Kind::Mds) {
+            self.configure(|kind| kind == EntityType::MDS);
+        }
+    }
+
+    fn configure(&mut self, whom: impl Fn(EntityType) -> bool) {
+        let mut messages = BTreeMap::new();
+        let daemons = self.sessions.iter().filter(|(_, session)| session.configured && whom(session.kind()));
+        for (id, session) in daemons {
+            let message =
+                messages.entry(session.kind()).or_insert_with(|| self.configuration(session.kind()));
+            self.effects.push(Effect::ToDaemon(*id, Message::from(message.clone())));
         }
     }
 }

@@ -230,3 +230,41 @@ fn daemons_hear_of_a_new_period_and_only_then() {
     assert!(sent_to(&again, a).is_empty());
     assert_eq!(sent_to(&config(&[]), a), ["MMgrConfigure"], "back to the defaults");
 }
+
+#[test]
+fn performance_queries_reach_daemons_and_their_answers_come_back() {
+    use axon_core::perf_queries::parse;
+    use axon_proto::perf_metric::{CounterDescriptor, PerfMetricReport, VarList};
+    let (mut owner, cluster) = chosen();
+    let (first, late) = (osd(&mut owner, 0), osd(&mut owner, 1));
+    open(&mut owner, first);
+    owner.take_effects();
+    let asked = serde_json::json!({
+        "key_descriptor": [{"type": "pool_id", "regex": "^(.+)$"}],
+        "performance_counter_descriptors": ["ops"]});
+    let (query, limit) = parse(Kind::Osd, &asked).unwrap();
+    let id = cluster.perf_queries().add(Kind::Osd, query.clone(), limit);
+    owner.handle_perf_queries_changed();
+    open(&mut owner, late);
+    for effect in owner.take_effects() {
+        let Effect::ToDaemon(_, Message::MMgrConfigure(told)) = effect else { panic!("{effect:?}") };
+        assert!(told.osd_perf_metric_queries.contains_key(&query), "{told:?}");
+    }
+    let answer = PerfMetricReport {
+        performance_counter_descriptors: VarList(vec![CounterDescriptor { kind: 0 }]),
+        group_packed_performance_counters: [(
+            vec![vec!["2".to_owned()]],
+            Bytes::from_static(b"\x05\0\0\0\0\0\0\0"),
+        )]
+        .into(),
+    };
+    for (id, name) in [(first, "0"), (late, "1")] {
+        let mut report = report(name, &["osd.op"], ONE_COUNTER);
+        report.osd_perf_metric_reports = [(query.clone(), answer.clone())].into();
+        hear(&mut owner, id, report);
+    }
+    assert_eq!(
+        cluster.perf_queries().take_json(Kind::Osd, id).unwrap(),
+        serde_json::json!({"counters": [{"k": [["2"]], "c": [[10, 0]]}]})
+    );
+}

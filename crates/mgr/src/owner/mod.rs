@@ -79,6 +79,8 @@ pub struct Owner {
     /// When the working copy was published last.
     published: UTime,
     publications: u64,
+    /// The machine's monotonic clock, which Python modules compare with theirs.
+    now_mono_secs: f64,
 }
 
 struct PendingServiceMap {
@@ -113,6 +115,7 @@ impl Owner {
             change: Change::Urgent,
             published: UTime::ZERO,
             publications: 0,
+            now_mono_secs: 0.0,
         }
     }
 
@@ -145,6 +148,11 @@ impl Owner {
         if tell && self.lifecycle.available() {
             self.send_beacon();
         }
+    }
+
+    /// What the machine's monotonic clock shows.
+    pub fn handle_monotonic_clock(&mut self, secs: f64) {
+        self.now_mono_secs = secs;
     }
 
     /// The daemons' address is bound.
@@ -269,6 +277,7 @@ impl Owner {
         self.module_checks.clear();
         self.module_progress.clear();
         self.fetching.clear();
+        self.cluster.perf_queries().clear();
         self.effects.push(Effect::Deactivate);
     }
 
