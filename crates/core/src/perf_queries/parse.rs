@@ -1,7 +1,9 @@
 //! A query as modules write it (`ceph_add_osd_perf_query`, `ceph_add_mds_perf_query` in `src/mgr/BaseMgrModule.cc`):
 //!
-//!     {"key_descriptor": [{"type": "pool_id", "regex": "^(.+)$"}, …],
-//!      "performance_counter_descriptors": ["ops", …], "limit": {"order_by": "ops", "max_count": 10}}
+//! ```json
+//! {"key_descriptor": [{"type": "pool_id", "regex": "^(.+)$"}],
+//!  "performance_counter_descriptors": ["ops"], "limit": {"order_by": "ops", "max_count": 10}}
+//! ```
 //!
 //! Invariant: what upstream refuses is refused here, with a reason; whether an expression is right beyond its groups, the daemons
 //! decide, as they do upstream.
