@@ -22,6 +22,9 @@ enum Place {
     /// It stays empty whatever is tried.
     Empty,
     Again,
+    /// As before, and the device is out. Upstream has noted it as the leaf by then, and so a place of `chooseleaf indep 0 type osd`
+    /// that nothing fills keeps it.
+    Out(i32),
 }
 
 impl Mapper<'_> {
@@ -61,6 +64,10 @@ impl Mapper<'_> {
                 let (item, device) = match self.indep_one(top, first, first + i, failed, how, &items) {
                     Place::Filled(item, device) => (item, device),
                     Place::Empty => (ITEM_NONE, ITEM_NONE),
+                    Place::Out(device) => {
+                        leaves.get_mut(i).into_iter().for_each(|leaf| *leaf = device);
+                        continue;
+                    }
                     Place::Again => continue,
                 };
                 if let (Some(a), Some(b)) = (items.get_mut(i), leaves.get_mut(i)) {
@@ -118,7 +125,7 @@ impl Mapper<'_> {
                 }
             }
             if item_type == 0 && self.is_out(item) {
-                return Place::Again;
+                return Place::Out(device);
             }
             return Place::Filled(item, device);
         }
