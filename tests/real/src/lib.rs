@@ -9,5 +9,6 @@ pub mod http;
 pub mod runner;
 pub mod scenarios;
 pub mod wire;
+mod xml;
 
 pub use bench::Bench;

@@ -69,7 +69,7 @@ fn show(ask: &Ask<'_>, with_defaults: bool) -> Done {
     }
     let ignored = |name: &str| daemon.ignored_mon_config.contains_key(name);
     let json = || options.iter().map(|(name, levels)| option_json(name, levels, ignored(name))).collect();
-    ask.answer(json, || {
+    ask.answer("config", json, || {
         let mut table = Table::new(["NAME", "VALUE", "SOURCE", "OVERRIDES", "IGNORES"].map(Column::left));
         for (name, levels) in &options {
             let Some((level, value)) = levels.last_key_value() else { continue };

@@ -155,7 +155,7 @@ fn daemons(device: &Device) -> String {
 fn ls(ask: &Ask<'_>) -> Done {
     let devices = ask.state.daemons.devices();
     let json = || devices.iter().map(|(devid, device)| device_json(devid, device)).collect();
-    ask.answer(json, || {
+    ask.answer("devices", json, || {
         let mut table = Table::new([
             Column::left("DEVICE"),
             Column::left("HOST:DEV"),
@@ -189,7 +189,7 @@ fn ls_by_daemon(ask: &Ask<'_>) -> Done {
     let devices = ask.state.daemons.devices().iter().filter(|(_, device)| device.daemons.contains(&key));
     let found: Vec<_> = devices.collect();
     let json = || found.iter().map(|(devid, device)| device_json(devid, device)).collect();
-    ask.answer(json, || {
+    ask.answer("devices", json, || {
         let mut table = Table::new(["DEVICE", "HOST:DEV", "EXPECTED FAILURE"].map(Column::left));
         for (devid, device) in &found {
             table.row([(*devid).clone(), places(device), expected_failure(device, ask.now)]);
@@ -203,7 +203,7 @@ fn ls_by_host(ask: &Ask<'_>) -> Done {
     let on_host = |device: &&Device| device.attachments.iter().any(|place| place.host == host);
     let found: Vec<_> = ask.state.daemons.devices().iter().filter(|(_, device)| on_host(device)).collect();
     let json = || found.iter().map(|(devid, device)| device_json(devid, device)).collect();
-    ask.answer(json, || {
+    ask.answer("devices", json, || {
         let mut table = Table::new(["DEVICE", "DEV", "DAEMONS", "EXPECTED FAILURE"].map(Column::left));
         for (devid, device) in &found {
             let places = device.attachments.iter().filter(|place| place.host == host);
@@ -220,6 +220,7 @@ fn info(ask: &Ask<'_>) -> Done {
         return refuse(ENOENT, format!("device {devid} not found"));
     };
     ask.answer(
+        "device",
         || device_json(&devid, device),
         || {
             let mut out = format!("device {devid}\n");

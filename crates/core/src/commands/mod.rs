@@ -13,6 +13,7 @@ mod request;
 mod reweight;
 mod scrub;
 mod service;
+mod xml;
 
 pub use request::{Ask, Format, json_text};
 

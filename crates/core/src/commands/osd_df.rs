@@ -27,7 +27,7 @@ fn osd_df(ask: &Ask<'_>) -> Done {
     };
     let df = Df::of(&ask.state.osd_map, &ask.state.pg_map, &shown, tree);
     // Upstream's text of JSON ends its line even when compact.
-    let mut done = ask.answer(|| df.json(), || df.text());
+    let mut done = ask.answer("df", || df.json(), || df.text());
     if ask.format() == super::request::Format::Json {
         let mut text = done.output.outbl.to_vec();
         text.push(b'\n');

@@ -1,7 +1,7 @@
 //! Whether OSDs can be taken away (`DaemonServer::_handle_command`): `osd safe-to-destroy`, `osd ok-to-stop`, and `osd
 //! destroy` and `osd purge`, which ask that first and then have the monitors do it.
 
-use super::request::{Ask, EAGAIN, EBUSY, EINVAL, Format, json_text, osd_id, osd_id_fault, refuse, told};
+use super::request::{Ask, EAGAIN, EBUSY, EINVAL, Format, osd_id, osd_id_fault, refuse, told};
 use super::{Done, Row};
 use crate::command::{Command, CommandOutput};
 use crate::state::State;
@@ -159,7 +159,7 @@ fn safe_to_destroy(ask: &Ask<'_>) -> Done {
                     "stored_pgs": found.stored_pgs,
                 })
             };
-            ask.answer(body, String::new)
+            ask.answer("osd_status", body, String::new)
         }
     }
 }
@@ -274,8 +274,8 @@ fn ok_to_stop(ask: &Ask<'_>) -> Done {
     };
     let max = ask.number("max").and_then(|max| usize::try_from(max).ok()).unwrap_or(1);
     let report = largest_stop(ask.state, osds, max);
-    let format = if ask.format() == Format::JsonPretty { Format::JsonPretty } else { Format::Json };
-    let mut output = CommandOutput::ok(format!("{}\n", json_text(&report.json(), format)));
+    let format = ask.format().or(Format::Json);
+    let mut output = CommandOutput::ok(format!("{}\n", format.text("ok_to_stop", &report.json())));
     if !report.unknown.is_empty() {
         output.retval = -EAGAIN;
         output.outs = format!("{} pgs have unknown state; cannot draw any conclusions", report.unknown.len());

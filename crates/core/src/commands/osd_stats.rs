@@ -1,6 +1,6 @@
 //! Commands about OSDs and pools that only read the PG map: `osd perf`, `osd blocked-by`, `osd pool stats`.
 
-use super::request::{Ask, ENOENT, refuse};
+use super::request::{Ask, ENOENT, Format, refuse};
 use super::{Done, Row};
 use crate::pg_map::OsdView;
 use crate::text::{Column, Table};
@@ -64,8 +64,12 @@ fn pool_stats(ask: &Ask<'_>) -> Done {
             return refuse(ENOENT, format!("unrecognized pool '{name}'"));
         }
     } else if pools.is_empty() {
-        return ask.answer(|| json!([]), || "there are no pools!".to_owned());
+        let mut none = ask.answer("pool_stats", || json!([]), String::new);
+        if ask.format() == Format::Plain {
+            none.output.outs = "there are no pools!".to_owned();
+        }
+        return none;
     }
     let json = || pools.iter().map(|(id, pool)| map.pool_io_json(*id, pool)).collect();
-    ask.answer(json, || pools.iter().map(|(id, pool)| map.pool_io_text(*id, pool)).collect())
+    ask.answer("pool_stats", json, || pools.iter().map(|(id, pool)| map.pool_io_text(*id, pool)).collect())
 }

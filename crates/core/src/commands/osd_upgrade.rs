@@ -2,7 +2,7 @@
 //! do not run a version yet may stop together for it.
 
 use super::osd_safety::Outage;
-use super::request::{Ask, EAGAIN, EBUSY, EINVAL, ENOENT, Format, json_text, refuse};
+use super::request::{Ask, EAGAIN, EBUSY, EINVAL, ENOENT, Format, refuse};
 use super::{Done, Row};
 use crate::command::CommandOutput;
 use crate::daemons::DaemonKey;
@@ -79,8 +79,8 @@ fn ok_to_upgrade(ask: &Ask<'_>) -> Done {
     };
     let max = if max == 0 { osds.len() } else { max };
     let (upgrade, outage) = largest_upgrade(ask.state, osds, max, &version);
-    let format = if ask.format() == Format::JsonPretty { Format::JsonPretty } else { Format::Json };
-    let mut output = CommandOutput::ok(format!("{}\n", json_text(&upgrade.json(), format)));
+    let format = ask.format().or(Format::Json);
+    let mut output = CommandOutput::ok(format!("{}\n", format.text("ok_to_upgrade", &upgrade.json())));
     (output.retval, output.outs) = verdict(&upgrade, &outage, &bucket, &version);
     output.into()
 }

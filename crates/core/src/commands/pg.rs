@@ -1,6 +1,6 @@
 //! Commands about placement groups that only read the PG map (`process_pg_map_command` in `src/mon/PGMap.cc`).
 
-use super::request::{Ask, EAGAIN, EINVAL, ENOENT, Format, json_text, refuse};
+use super::request::{Ask, EAGAIN, EINVAL, ENOENT, Format, refuse};
 use super::{Done, Row};
 use crate::command::CommandOutput;
 use crate::pg_map::{PgFilter, PgMap, Stuck, cutoff, pg_stats_json, pg_table, pg_table_brief, since};
@@ -100,10 +100,7 @@ fn dump(ask: &Ask<'_>, what: &[String], format: Format) -> Done {
     let body = if format == Format::Plain {
         dump_text(map, &what, release)
     } else {
-        let mut body = Map::new();
-        body.insert("pg_ready".to_owned(), ask.state.pg_ready.into());
-        body.extend(dump_json(map, &what, release));
-        json_text(&body.into(), format)
+        ask.pg_text(format, dump_json(map, &what, release))
     };
     let outs = format!("dumped {}", what.into_iter().collect::<Vec<_>>().join(","));
     CommandOutput { outs, ..CommandOutput::ok(body) }.into()
@@ -303,5 +300,5 @@ fn debug(ask: &Ask<'_>) -> Done {
         Some(other) => return refuse(EINVAL, format!("unknown debugop '{other}'")),
     };
     let text = if exists { "TRUE\n" } else { "FALSE\n" };
-    ask.answer(|| json!({"pg_ready": ask.state.pg_ready, "exist": exists}), || text.to_owned())
+    ask.answer("pg_info", || json!({"pg_ready": ask.state.pg_ready, "exist": exists}), || text.to_owned())
 }

@@ -1,6 +1,6 @@
 //! One command as its handler sees it, with the arguments as upstream's `cmd_getval` reads them, and the forms of answers.
 
-use super::Done;
+use super::{Done, xml};
 use crate::command::{Command, CommandOutput};
 use crate::state::State;
 use axon_proto::UTime;
@@ -27,16 +27,45 @@ pub enum Format {
     Plain,
     Json,
     JsonPretty,
+    Xml,
+    XmlPretty,
+}
+
+impl Format {
+    /// By upstream's name (`Formatter::create`). Upstream has `table` and `html` too, which no command line asks a manager for.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Format> {
+        Some(match name {
+            "json" => Format::Json,
+            "json-pretty" => Format::JsonPretty,
+            "xml" => Format::Xml,
+            "xml-pretty" => Format::XmlPretty,
+            _ => return None,
+        })
+    }
+
+    /// This format, or another where it is plain text.
+    #[must_use]
+    pub fn or(self, other: Format) -> Format {
+        if self == Format::Plain { other } else { self }
+    }
+
+    /// An answer in this format. `root` names it in XML.
+    #[must_use]
+    pub fn text(self, root: &str, body: &Value) -> String {
+        match self {
+            Format::Xml => xml::text(root, body, false),
+            Format::XmlPretty => xml::text(root, body, true),
+            format => json_text(body, format),
+        }
+    }
 }
 
 impl Ask<'_> {
-    /// The format asked for; one that this manager does not print (`xml`, `yaml`) counts as JSON.
+    /// The format asked for; one that nobody knows counts as plain text, as upstream has it.
     pub fn format(&self) -> Format {
-        match self.command.args.get("format").and_then(Value::as_str) {
-            None | Some("" | "plain") => Format::Plain,
-            Some("json-pretty") => Format::JsonPretty,
-            Some(_) => Format::Json,
-        }
+        let name = self.command.args.get("format").and_then(Value::as_str);
+        name.and_then(Format::of).unwrap_or(Format::Plain)
     }
 
     /// A text; a number counts as its digits.
@@ -80,35 +109,45 @@ impl Ask<'_> {
         }
     }
 
-    /// JSON in the caller's form, plain text as `text` makes it.
-    pub fn answer(&self, json: impl FnOnce() -> Value, text: impl FnOnce() -> String) -> Done {
+    /// A tree in the caller's format, named `root` in XML; plain text as `text` makes it.
+    pub fn answer(&self, root: &str, body: impl FnOnce() -> Value, text: impl FnOnce() -> String) -> Done {
         match self.format() {
             Format::Plain => CommandOutput::ok(text()).into(),
-            format => CommandOutput::ok(json_text(&json(), format)).into(),
+            format => CommandOutput::ok(format.text(root, &body())).into(),
         }
     }
 
     /// Like [`Ask::answer`], in the object with `pg_ready` that upstream puts around what comes from the PG map.
     pub fn pg_answer(
         &self,
-        json: impl FnOnce() -> Map<String, Value>,
+        body: impl FnOnce() -> Map<String, Value>,
         text: impl FnOnce() -> String,
     ) -> Done {
-        let ready = self.state.pg_ready;
-        self.answer(
-            || {
-                let mut body = Map::new();
-                body.insert("pg_ready".to_owned(), ready.into());
-                body.extend(json());
-                body.into()
-            },
-            text,
-        )
+        match self.format() {
+            Format::Plain => CommandOutput::ok(text()).into(),
+            format => CommandOutput::ok(self.pg_text(format, body())).into(),
+        }
+    }
+
+    /// A tree within that object.
+    pub fn pg_text(&self, format: Format, body: Map<String, Value>) -> String {
+        let flushed = !body.is_empty();
+        let mut whole = Map::new();
+        whole.insert("pg_ready".to_owned(), self.state.pg_ready.into());
+        whole.extend(body);
+        let mut text = format.text(PG_INFO, &whole.into());
+        // Upstream has written all but the last line by then, and ends what it writes with a newline.
+        if let (true, Format::XmlPretty, Some(end)) = (flushed, format, text.rfind("</")) {
+            text.insert(end, '\n');
+        }
+        text
     }
 }
 
+const PG_INFO: &str = "pg_info";
+
 impl Ask<'_> {
-    /// A refusal by what answers with [`Ask::pg_answer`]: in JSON the object has been begun by then, and is sent.
+    /// A refusal by what answers with [`Ask::pg_answer`]: the object has been begun by then, and is sent.
     pub fn pg_refuse(&self, errno: i32, why: impl Into<String>) -> Done {
         let mut done = self.pg_answer(Map::new, String::new);
         done.output.retval = -errno;

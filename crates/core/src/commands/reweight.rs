@@ -1,7 +1,7 @@
 //! `osd reweight-by-utilization`, `osd reweight-by-pg` and their dry runs (`reweight::by_utilization` in `src/mon/PGMap.cc`,
 //! `OSDMap::summarize_mapping_stats`): lower the override weight of overfull OSDs a little, raise that of others back.
 
-use super::request::{Ask, EINVAL, ENOENT, Format, json_text, refuse};
+use super::request::{Ask, EINVAL, ENOENT, Format, refuse};
 use super::{Done, Row};
 use crate::command::{Command, CommandOutput};
 use crate::state::State;
@@ -257,7 +257,7 @@ fn report(ask: &Ask<'_>, load: &Load, limits: &Limits, changes: &[Change], pools
         if let (Some(out), Some(spread)) = (out.as_object_mut(), &spread) {
             out.insert("utilization".to_owned(), spread.json().into());
         }
-        return json_text(&out, ask.format());
+        return ask.format().text("reweight_by_utilization", &out);
     }
     let mut out = spread.map(|s| s.text()).unwrap_or_default();
     out.push_str(&format!(

@@ -1,21 +1,20 @@
 //! The service map and what its daemons say of themselves: `service dump`, `service status`.
 
-use super::request::{Ask, Format, json_text};
+use super::request::{Ask, Format};
 use super::{Done, Row};
 use crate::command::CommandOutput;
 use serde_json::{Map, Value, json};
 
 pub(super) const ROWS: &[Row] = &[
     Row::read("service dump", "dump service map", "service", |ask| {
-        answer(ask, &json!(*ask.state.service_map))
+        answer(ask, "service_map", &json!(*ask.state.service_map))
     }),
     Row::read("service status", "dump service state", "service", status),
 ];
 
 /// Plain text is pretty JSON here.
-fn answer(ask: &Ask<'_>, body: &Value) -> Done {
-    let format = if ask.format() == Format::Plain { Format::JsonPretty } else { ask.format() };
-    CommandOutput::ok(json_text(body, format)).into()
+fn answer(ask: &Ask<'_>, root: &str, body: &Value) -> Done {
+    CommandOutput::ok(ask.format().or(Format::JsonPretty).text(root, body)).into()
 }
 
 fn status(ask: &Ask<'_>) -> Done {
@@ -40,5 +39,5 @@ fn status(ask: &Ask<'_>) -> Done {
             .collect();
         out.insert(kind.clone(), daemons.into());
     }
-    answer(ask, &out.into())
+    answer(ask, "service_status", &out.into())
 }

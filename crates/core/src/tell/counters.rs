@@ -55,6 +55,7 @@ pub enum Counter {
     CommandsFailed,
     CommandLatency,
     TellCommands,
+    Tasks,
 }
 
 struct Desc {
@@ -79,7 +80,7 @@ const fn count(counter: Counter, name: &'static str, about: &'static str) -> Des
 const GROUP: &str = "axon";
 
 /// In the order of [`Counter`].
-const DESCS: [Desc; 9] = [
+const DESCS: [Desc; 10] = [
     count(Counter::MonMessages, "mon_messages", "Messages from monitors"),
     count(Counter::DaemonMessages, "daemon_messages", "Messages from daemons and clients"),
     count(
@@ -98,6 +99,7 @@ const DESCS: [Desc; 9] = [
         kind: Kind::Latency,
     },
     count(Counter::TellCommands, "tell_commands", "Commands to this process itself"),
+    Desc { kind: Kind::Gauge, ..count(Counter::Tasks, "tasks", "Tasks that live") },
 ];
 
 impl Desc {

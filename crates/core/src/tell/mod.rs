@@ -3,7 +3,7 @@
 //! handler; not to be confused with the manager's commands about the cluster (`crate::commands`).
 //!
 //! Invariants: a command that is not in the table of the release is refused as upstream does; an answer is JSON, indented unless
-//! `format` says `json`.
+//! `format` says otherwise (`json`, `xml`, `xml-pretty`).
 //!
 //! Not here: upstream's commands on parts that Axon does not have (the libcephfs client in `ceph-mgr`, memory pools, the
 //! messengers, `raise`, `log dump`) and `rotate-key`. They are not in `help` either.
@@ -18,7 +18,7 @@ pub use counters::{Counter, OwnPerf};
 pub use ops::{OpTracker, Peer};
 
 use crate::command::{Command, CommandOutput};
-use crate::commands::{Format, describe_arguments, json_text, prefix_of};
+use crate::commands::{Format, describe_arguments, prefix_of};
 use crate::config::Schema;
 use crate::state::State;
 use axon_proto::{Release, UTime};
@@ -156,7 +156,7 @@ pub fn run(ask: &Ask<'_>) -> Done {
     let answer = (row.run)(ask);
     let outbl = match answer.body {
         Body::Json(_) if answer.retval < 0 => String::new(),
-        Body::Json(body) => json_text(&body, format(ask.command)),
+        Body::Json(body) => format(ask.command).text(&root_of(prefix), &body),
         Body::Text(text) => text,
     };
     let output = CommandOutput { retval: answer.retval, outs: answer.outs, outbl: outbl.into() };
@@ -171,8 +171,25 @@ impl From<CommandOutput> for Done {
 
 fn format(command: &Command) -> Format {
     match command.args.get("format").and_then(Value::as_str) {
-        Some("json") => Format::Json,
-        _ => Format::JsonPretty,
+        Some(name) => Format::of(name).unwrap_or(Format::JsonPretty),
+        None => Format::JsonPretty,
+    }
+}
+
+/// The outermost element's name in XML; of most it is the command's.
+fn root_of(prefix: &str) -> String {
+    match prefix {
+        "git_version" => "version".to_owned(),
+        "get_command_descriptions" => "command_descriptions".to_owned(),
+        "perf dump" | "perf schema" | "counter dump" | "counter schema" => {
+            "perfcounter_collection".to_owned()
+        }
+        "perf histogram dump" | "perf histogram schema" => "perfcounter_collection".to_owned(),
+        "dump_osd_network" => "network_ping_times".to_owned(),
+        "dump_blocked_ops" | "dump_blocked_ops_count" => "ops_in_flight".to_owned(),
+        "dump_historic_ops" => "op_history".to_owned(),
+        "dump_historic_slow_ops" | "dump_historic_ops_by_duration" => "op_history".to_owned(),
+        _ => prefix.replace(' ', "_"),
     }
 }
 

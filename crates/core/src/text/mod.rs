@@ -5,6 +5,6 @@ mod quantity;
 mod table;
 
 pub use quantity::{
-    age, bytes, fixed, lowprecision, osd_list, osd_list_raw, percent, short_float, si, weight,
+    age, bytes, fixed, lowprecision, osd_list, osd_list_raw, percent, short_float, si, significant, weight,
 };
 pub use table::{Column, Table};

@@ -37,10 +37,9 @@ pub(super) fn status(ask: &Ask<'_>) -> Done {
     let ids = state.osd_map.osds().filter(|id| wanted.as_ref().is_none_or(|wanted| wanted.contains(id)));
     let osds: Vec<Osd> = ids.map(|id| osd(state, id)).collect();
     match ask.format() {
-        Format::Plain => Done::out(table(&osds)),
-        _ if state.release < Release::Reef => Done::out(table(&osds)),
-        Format::Json => Done::out(dumps(&shown(&osds), true, 0)),
-        Format::JsonPretty => Done::out(dumps(&shown(&osds), true, 4)),
+        Format::Json if state.release >= Release::Reef => Done::out(dumps(&shown(&osds), true, 0)),
+        Format::JsonPretty if state.release >= Release::Reef => Done::out(dumps(&shown(&osds), true, 4)),
+        _ => Done::out(table(&osds)),
     }
 }
 

@@ -9,12 +9,12 @@ use anyhow::{Result, ensure};
 use axon_launcher::{Kind, Op, Release, Reply};
 use serde_json::{Map, Value, json};
 
-use crate::Bench;
 use crate::compare::diff::{Difference, differences};
 use crate::compare::{May, Rule};
+use crate::{Bench, xml};
 
 /// Prefix, then `key=value`; a value that reads as JSON is JSON.
-const READ: &[&str] = &[
+pub(super) const READ: &[&str] = &[
     "pg stat",
     "pg dump",
     "pg dump dumpcontents=[\"summary\"]",
@@ -87,7 +87,7 @@ const READ: &[&str] = &[
 ];
 
 /// Commands of native modules whose stock twin answers too; not on 18.2.7, whose manager loads no module.
-const MODULES: &[&str] = &[
+pub(super) const MODULES: &[&str] = &[
     "osd status",
     "osd status bucket=default",
     "osd status bucket=def*",
@@ -280,10 +280,28 @@ pub fn as_upstream(bench: &mut Bench) -> Result<()> {
     }
     bench.cluster.wait_well(ALLOWED, Duration::from_secs(120))?;
     let asks = asks(bench.release());
-    let upstream = (ask(bench, &asks)?, descriptions(bench)?);
+    let upstream = (ask(bench, &asks)?, describe(bench)?);
     bench.only(Kind::Axon)?;
     bench.cluster.wait_well(ALLOWED, Duration::from_secs(120))?;
-    let axon = (ask(bench, &asks)?, descriptions(bench)?);
+    let axon = (ask(bench, &asks)?, describe(bench)?);
+    let differ = compare_all(bench.release(), &asks, &upstream, &axon);
+    for flag in ["noscrub", "nodeep-scrub"] {
+        bench.cluster.mon_command(json!({"prefix": "osd unset", "key": flag}))?;
+    }
+    ensure!(differ == 0, "{differ} of {} commands are answered otherwise than by upstream", asks.len());
+    Ok(())
+}
+
+/// Replies to the commands, and what the manager says that there are.
+pub(super) type Answers = (Vec<Reply>, BTreeMap<String, Value>);
+
+/// Prints how the answers differ; how many do.
+pub(super) fn compare_all(
+    release: Release,
+    asks: &[Map<String, Value>],
+    upstream: &Answers,
+    axon: &Answers,
+) -> usize {
     let mut differ = 0;
     for (prefix, described) in &upstream.1 {
         let is_of = |name: &&str| prefix == *name || prefix.starts_with(&format!("{name} "));
@@ -292,7 +310,7 @@ pub fn as_upstream(bench: &mut Bench) -> Result<()> {
             None if !DESCRIBED.iter().any(is_of) => {}
             Some(ours) if ours == described => {}
             // docs/differences.md
-            _ if bench.release() == Release::Pacific && prefix == "osd reweight-by-utilization" => {}
+            _ if release == Release::Pacific && prefix == "osd reweight-by-utilization" => {}
             other => {
                 differ += 1;
                 println!("  {prefix}\n    upstream {described}\n    axon     {}", json!(other));
@@ -300,9 +318,8 @@ pub fn as_upstream(bench: &mut Bench) -> Result<()> {
         }
     }
     println!("  {} descriptions", upstream.1.len());
-    let (upstream, axon) = (upstream.0, axon.0);
-    for (command, (upstream, axon)) in asks.iter().zip(upstream.iter().zip(&axon)) {
-        let found = compare(bench.release(), command, upstream, axon);
+    for (command, (upstream, axon)) in asks.iter().zip(upstream.0.iter().zip(&axon.0)) {
+        let found = compare(release, command, upstream, axon);
         if found.is_empty() {
             continue;
         }
@@ -315,12 +332,8 @@ pub fn as_upstream(bench: &mut Bench) -> Result<()> {
             println!("    and {} more", found.len() - 6);
         }
     }
-    for flag in ["noscrub", "nodeep-scrub"] {
-        bench.cluster.mon_command(json!({"prefix": "osd unset", "key": flag}))?;
-    }
     println!("  {} commands", asks.len());
-    ensure!(differ == 0, "{differ} of {} commands are answered otherwise than by upstream", asks.len());
-    Ok(())
+    differ
 }
 
 const ALLOWED: &[&str] = &["MGR_MODULE_DEPENDENCY", "OSDMAP_FLAGS"];
@@ -332,7 +345,7 @@ fn asks(release: Release) -> Vec<Map<String, Value>> {
     read.chain(WRITE.iter().map(|line| command(line, None))).collect()
 }
 
-fn command(line: &str, format: Option<&str>) -> Map<String, Value> {
+pub(super) fn command(line: &str, format: Option<&str>) -> Map<String, Value> {
     let mut out = Map::new();
     let mut prefix = Vec::new();
     for word in line.split(' ') {
@@ -349,7 +362,7 @@ fn command(line: &str, format: Option<&str>) -> Map<String, Value> {
     out
 }
 
-fn ask(bench: &Bench, asks: &[Map<String, Value>]) -> Result<Vec<Reply>> {
+pub(super) fn ask(bench: &Bench, asks: &[Map<String, Value>]) -> Result<Vec<Reply>> {
     // Upstream's manager knows rates and latencies once every OSD has reported twice.
     std::thread::sleep(Duration::from_secs(12));
     let ops: Vec<Op> = asks.iter().map(|cmd| Op::Mgr { cmd: Value::Object(cmd.clone()) }).collect();
@@ -357,7 +370,7 @@ fn ask(bench: &Bench, asks: &[Map<String, Value>]) -> Result<Vec<Reply>> {
 }
 
 /// Arguments, help and permission of the commands that the manager announces.
-fn descriptions(bench: &Bench) -> Result<BTreeMap<String, Value>> {
+pub(super) fn describe(bench: &Bench) -> Result<BTreeMap<String, Value>> {
     let all = Op::Mgr { cmd: json!({"prefix": "get_command_descriptions"}) };
     let mut out = BTreeMap::new();
     for reply in bench.cluster.batch(&[all], 30)? {
@@ -378,11 +391,12 @@ fn compare(
     axon: &Reply,
 ) -> Vec<Difference> {
     let comparable = |reply: &Reply| {
-        let out = match reply.json().ok() {
-            Some(value) => value,
-            None => Value::from(shape(&reply.out)),
+        let (out, layout) = match (reply.json().ok(), xml::tree(&reply.out)) {
+            (Some(value), _) => (value, None),
+            (None, Some(tree)) => (tree, Some(xml::layout(&reply.out))),
+            (None, None) => (Value::from(shape(&reply.out)), None),
         };
-        json!({"ret": reply.ret, "err": shape(&reply.err), "out": without_moving(out)})
+        json!({"ret": reply.ret, "err": shape(&reply.err), "out": without_moving(out), "layout": layout})
     };
     let prefix = command.get("prefix").and_then(Value::as_str).unwrap_or_default();
     differences(&format!("{release} {prefix}"), &comparable(upstream), &comparable(axon), RULES)
