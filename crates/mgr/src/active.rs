@@ -61,7 +61,7 @@ impl Active {
         reports: &mpsc::Sender<Report>,
     ) {
         if let Some(standby) = self.standby.take() {
-            standby.stop().await;
+            standby.release().await;
         }
         match listen(client, gid, public_ip, cluster).await {
             Ok(listening) => {
@@ -78,9 +78,8 @@ impl Active {
 
     /// Ends what an active manager has and points to the next one.
     pub async fn stand_by(&mut self, cluster: &Cluster, public_ip: Option<IpAddr>) {
-        let rest = self.stop();
-        if let Some(rest) = rest {
-            rest.stop().await;
+        if let Some(rest) = self.stop() {
+            rest.release().await;
         }
         self.standby = Some(Server::standby(cluster.clone(), public_ip));
     }

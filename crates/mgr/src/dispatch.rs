@@ -23,6 +23,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -47,6 +48,9 @@ pub struct Dispatcher {
     reports: mpsc::Sender<Report>,
     tell: Arc<Tell>,
     native: Native,
+    /// Commands of sessions that have not been answered.
+    unanswered: AtomicUsize,
+    leaving: AtomicBool,
 }
 
 impl Dispatcher {
@@ -60,6 +64,16 @@ impl Dispatcher {
             reports,
             tell,
             native,
+            unanswered: AtomicUsize::new(0),
+            leaving: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes no further command: who sent one asks the next manager. Resolves when those that run are answered.
+    pub async fn leave(&self) {
+        self.leaving.store(true, Ordering::SeqCst);
+        while self.unanswered.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
@@ -85,7 +99,13 @@ impl Dispatcher {
 
     /// Runs a session's command and sends the answer back, as a task of its own.
     pub fn answer(self: Arc<Self>, request: Request, session: Session, handle: ConnectionHandle) {
+        self.unanswered.fetch_add(1, Ordering::SeqCst);
+        if self.leaving.load(Ordering::SeqCst) {
+            self.unanswered.fetch_sub(1, Ordering::SeqCst);
+            return;
+        }
         tokio::spawn(async move {
+            let _unanswered = Unanswered(&self.unanswered);
             let out = self.tracked(&request, &session).await;
             let (tid, r, rs, data) = (request.tid, out.retval, out.outs, out.outbl);
             let sent = if request.tell {
@@ -257,6 +277,15 @@ impl Dispatcher {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         None
+    }
+}
+
+/// Counts down when the command has been answered, or its task has ended otherwise.
+struct Unanswered<'a>(&'a AtomicUsize);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

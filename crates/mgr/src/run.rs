@@ -32,6 +32,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -96,6 +97,10 @@ const REPORTS_MAX: usize = 1024;
 /// Messages of the monitors that are applied before a snapshot is published.
 const BATCH_EVENTS_MAX: usize = 64;
 
+/// How long an ending manager waits for commands that run, and for the monitors to take it out of the map.
+const LEAVE_COMMANDS_MAX: Duration = Duration::from_secs(2);
+const LEAVE_MAP_MAX: Duration = Duration::from_secs(4);
+
 /// Runs until `stop` resolves or nothing can be done any more.
 pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     tokio::pin!(stop);
@@ -120,12 +125,16 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     let mut runner = Runner::new(config, client, open, tell, reports, stock).await?;
     let mut next_tick = Instant::now();
     let mut settle_within = None;
+    let mut leaving = None;
     loop {
         tokio::select! {
             biased;
-            () = &mut stop => break,
+            () = &mut stop, if leaving.is_none() => leaving = Some(runner.leave()),
+            () = ended(&mut leaving) => break,
             () = tokio::time::sleep_until(next_tick) => {
                 runner.owner.handle_tick(now());
+                let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+                runner.tell.perf.set(Counter::Tasks, tasks as u64);
                 // The period may have changed.
                 next_tick = Instant::now() + runner.owner.tick_period();
             }
@@ -150,6 +159,14 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     runner.hosting.stop().await;
     runner.client.shutdown();
     Ok(())
+}
+
+/// Resolves when the task has ended; never without one.
+async fn ended(task: &mut Option<JoinHandle<()>>) {
+    match task {
+        Some(task) => drop(task.await),
+        None => std::future::pending().await,
+    }
 }
 
 /// Resolves after that time; never without one.
@@ -256,6 +273,27 @@ impl Runner {
             reports,
             reports_tx,
             queries_changed,
+        })
+    }
+
+    /// Gets out of the manager map, so that a standby takes over at once: commands that run are answered first, later ones are for
+    /// the next manager. Meanwhile everything else goes on. Upstream's manager exits at once and leaves it to the monitors to
+    /// miss its beacons.
+    fn leave(&mut self) -> JoinHandle<()> {
+        self.owner.handle_leaving();
+        let (farewell, dispatcher, cluster) =
+            (self.owner.farewell(), self.dispatcher.clone(), self.cluster.clone());
+        info!(hands_over = farewell.is_some(), "ending");
+        tokio::spawn(async move {
+            if tokio::time::timeout(LEAVE_COMMANDS_MAX, dispatcher.leave()).await.is_err() {
+                warn!("commands still run; they are left");
+            }
+            let Some(mut command) = farewell else { return };
+            command.deadline = LEAVE_MAP_MAX;
+            match cluster.command(Target::Mon, command).await.and_then(CommandOutput::success) {
+                Ok(_) => info!("the monitors know"),
+                Err(why) => warn!(%why, "the monitors will miss this manager's beacons"),
+            }
         })
     }
 

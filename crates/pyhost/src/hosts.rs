@@ -172,7 +172,13 @@ impl Hosts {
         };
         let host = self.host(module).ok_or_else(off)?;
         let mut reach = host.reach.clone();
-        let settled = reach.wait_for(|reach| !matches!(reach, Reach::Starting));
+        // One that is wanted and has not begun to start, as at the moment of an activation, is about to.
+        let wanted = host.wanted.subscribe();
+        let settled = reach.wait_for(|reach| match reach {
+            Reach::Starting => false,
+            Reach::Off => wanted.borrow().is_none(),
+            Reach::Running(_) | Reach::Failed(_) => true,
+        });
         let settled = tokio::time::timeout(Duration::from_secs(START_SECS_MAX), settled).await;
         match settled.map(|reach| reach.map(|reach| reach.clone())) {
             Ok(Ok(Reach::Running(link))) => Ok(link),

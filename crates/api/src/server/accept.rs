@@ -1,7 +1,7 @@
 //! The listening socket, and the connections on it.
 
 use super::config::Listen;
-use super::{standby, tls};
+use super::{Counted, standby, tls};
 use crate::Api;
 use axon_core::Cluster;
 use bytes::Bytes;
@@ -84,8 +84,8 @@ fn everywhere_without_v6(addr: SocketAddr, error: std::io::Error) -> std::io::Re
 }
 
 impl Bound {
-    /// Serves until told to stop, then lets running requests finish.
-    pub async fn serve(self, mut stop: watch::Receiver<bool>) {
+    /// Serves until told to stop, then lets running requests finish; `listens` is dropped with the socket.
+    pub(super) async fn serve(self, mut stop: watch::Receiver<bool>, listens: Counted) {
         let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut connections = JoinSet::new();
         loop {
@@ -111,6 +111,7 @@ impl Bound {
             while connections.try_join_next().is_some() {}
         }
         drop(self.listener);
+        drop(listens);
         while connections.join_next().await.is_some() {}
     }
 }

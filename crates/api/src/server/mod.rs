@@ -19,7 +19,8 @@ use axon_core::Cluster;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -37,13 +38,17 @@ pub enum Status {
 pub struct Server {
     status: watch::Receiver<Status>,
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    /// Its sockets that listen, or are about to.
+    listening: Arc<AtomicUsize>,
+    task: Option<JoinHandle<()>>,
 }
 
 /// How often options are compared with what is bound.
 const LOOK: Duration = Duration::from_millis(500);
 /// How long running requests may go on after a stop.
 const DRAIN: Duration = Duration::from_secs(5);
+/// For the listening socket to be closed; it takes no time.
+const RELEASE: Duration = Duration::from_secs(2);
 
 impl Server {
     /// The active manager's server of these resources. `public_ip` stands in the URI when the server listens on all
@@ -71,8 +76,10 @@ impl Server {
     {
         let (report, status) = watch::channel(Status::Starting);
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(run(cluster, public_ip, front, report, stopped));
-        Server { status, stop, task }
+        let listening = Arc::<AtomicUsize>::default();
+        let first = Counted::new(listening.clone());
+        let task = Some(tokio::spawn(run(cluster, public_ip, front, report, stopped, first)));
+        Server { status, stop, listening, task }
     }
 
     /// Where it stands, now and later.
@@ -84,13 +91,31 @@ impl Server {
     /// Stops listening, lets requests finish, and returns.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
-        let _ = tokio::time::timeout(DRAIN + Duration::from_secs(1), &mut self.task).await;
+        if let Some(task) = self.task.take() {
+            let _ = tokio::time::timeout(DRAIN + Duration::from_secs(1), task).await;
+        }
+    }
+
+    /// Stops listening and returns as soon as another server can bind the port. Requests finish meanwhile, or are cut off as by
+    /// [`Server::stop`].
+    pub async fn release(mut self) {
+        let _ = self.stop.send(true);
+        let task = self.task.take();
+        let begun = Instant::now();
+        while self.listening.load(Ordering::Acquire) > 0 && begun.elapsed() < RELEASE {
+            if task.as_ref().is_none_or(JoinHandle::is_finished) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
@@ -100,10 +125,18 @@ async fn run<F>(
     front: F,
     report: watch::Sender<Status>,
     mut stopped: watch::Receiver<bool>,
+    first: Counted,
 ) where
     F: Fn() -> Result<Front, String>,
 {
-    while !*stopped.borrow() {
+    let count = first.0.clone();
+    let mut next = Some(first);
+    loop {
+        // Counted before the look at `stopped`, so that who stopped it waits for a socket that is being bound.
+        let counted = next.take().unwrap_or_else(|| Counted::new(count.clone()));
+        if *stopped.borrow() {
+            return;
+        }
         let listen = Listen::read(&cluster.state());
         let bound = match front() {
             Ok(front) => accept::bind(&listen, front).await,
@@ -115,7 +148,7 @@ async fn run<F>(
                 tracing::info!(uri, "the REST server answers");
                 report.send_replace(Status::Serving(uri));
                 let (end, ended) = watch::channel(false);
-                let mut serving = tokio::spawn(bound.serve(ended));
+                let mut serving = tokio::spawn(bound.serve(ended, counted));
                 until_changed(&cluster, &listen, &mut stopped).await;
                 let _ = end.send(true);
                 if tokio::time::timeout(DRAIN, &mut serving).await.is_err() {
@@ -123,6 +156,7 @@ async fn run<F>(
                 }
             }
             Err(why) => {
+                drop(counted);
                 let told = Status::Waiting(why.clone());
                 if *report.borrow() != told {
                     tracing::warn!("the REST server cannot start and waits: {why}");
@@ -131,6 +165,22 @@ async fn run<F>(
                 let _ = tokio::time::timeout(DRAIN, until_changed(&cluster, &listen, &mut stopped)).await;
             }
         }
+    }
+}
+
+/// A socket that listens or is about to, counted while this lives.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: Arc<AtomicUsize>) -> Counted {
+        count.fetch_add(1, Ordering::AcqRel);
+        Counted(count)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -143,6 +193,60 @@ async fn until_changed(cluster: &Cluster, bound: &Listen, stopped: &mut watch::R
         tokio::select! {
             changed = stopped.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axon_core::{Command, CommandError, CommandOutput, CommandSink, State, Target};
+    use futures::future::BoxFuture;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    struct Nobody;
+
+    impl CommandSink for Nobody {
+        fn command(&self, target: Target, _: Command) -> BoxFuture<'_, Result<CommandOutput, CommandError>> {
+            Box::pin(async move { Err(CommandError::Lost { target: target.to_string() }) })
+        }
+    }
+
+    /// A standby's server on a port of this host that was free.
+    async fn standby() -> (Server, u16) {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let options = [
+            ("mgr/dashboard/ssl", "false".to_owned()),
+            ("mgr/dashboard/server_addr", "127.0.0.1".to_owned()),
+            ("mgr/dashboard/server_port", port.to_string()),
+        ];
+        let options = options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let state = State { options: Arc::new(options), ..State::default() };
+        (Server::standby(Cluster::new(state, Arc::new(Nobody)), None), port)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_go_on_keeps_nobody_from_the_port() {
+        let (server, port) = standby().await;
+        server.status().wait_for(|status| matches!(status, Status::Serving(_))).await.unwrap();
+        let mut client = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let begun = Instant::now();
+        server.release().await;
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        let (next, _) = (TcpListener::bind(("127.0.0.1", port)).await.unwrap(), client);
+        drop(next);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_just_starting_leaves_the_port_too() {
+        for _ in 0..50 {
+            let (server, port) = standby().await;
+            tokio::task::yield_now().await;
+            server.release().await;
+            TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         }
     }
 }

@@ -180,6 +180,17 @@ impl DaemonIndex {
         gone
     }
 
+    /// Forgets every daemon. What the monitors' store says of devices stays.
+    pub fn forget_all(&mut self) {
+        self.all.clear();
+        self.by_server.clear();
+        self.devices.retain(|_, device| {
+            device.daemons.clear();
+            device.attachments.clear();
+            !device.is_unknown()
+        });
+    }
+
     /// What the monitors' store says of a device (`device/<devid>`); `None` when the key was removed.
     pub fn set_device_metadata(&mut self, devid: &str, metadata: Option<BTreeMap<String, String>>) {
         let device = self.devices.entry(devid.to_owned()).or_default();
@@ -238,7 +249,10 @@ mod tests {
         let key = DaemonKey::new("osd", "0");
         index.insert(key.clone(), osd("alpha"));
         index.set_device_metadata("ACME_1", Some([("wear_level".to_owned(), "0.5".to_owned())].into()));
+        let mut all_gone = index.clone();
         index.remove(&key);
+        all_gone.forget_all();
+        assert_eq!(index, all_gone);
         assert_eq!(index.devices().keys().collect::<Vec<_>>(), ["ACME_1"]);
         index.set_device_metadata("ACME_1", None);
         assert!(index.devices().is_empty());

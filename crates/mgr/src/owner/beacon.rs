@@ -14,6 +14,9 @@ impl Owner {
     }
 
     pub(super) fn send_beacon(&mut self) {
+        if self.leaving {
+            return;
+        }
         let available = self.lifecycle.available();
         let me = &self.state.me;
         let beacon = MMgrBeacon {

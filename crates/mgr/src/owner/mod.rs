@@ -7,6 +7,8 @@
 mod beacon;
 mod daemons;
 mod effect;
+#[cfg(test)]
+mod failover_tests;
 mod metadata;
 mod monitors;
 mod publish;
@@ -26,7 +28,7 @@ use axon_core::cluster_log::{Author, ClusterLog};
 use axon_core::config::Level;
 use axon_core::lifecycle::{self, Lifecycle, Need};
 use axon_core::pg_map::Pending;
-use axon_core::{Cluster, State};
+use axon_core::{Cluster, Command, State};
 use axon_denc::Features;
 use axon_modules::Progress;
 use axon_proto::health::HealthCheckMap;
@@ -58,6 +60,8 @@ pub struct Owner {
     osd_sessions: BTreeMap<i32, SessionId>,
     /// The map that is ours to write while active; `None` before the monitors' first one.
     service_map: Option<PendingServiceMap>,
+    /// The manager is ending: no beacon brings it back into the map.
+    leaving: bool,
     /// OSDs that have reported since the activation; `None` once all have, or waiting for them was given up.
     reported_osds: Option<BTreeSet<i32>>,
     activated: UTime,
@@ -101,6 +105,7 @@ impl Owner {
             sessions: BTreeMap::new(),
             osd_sessions: BTreeMap::new(),
             service_map: None,
+            leaving: false,
             reported_osds: None,
             activated: UTime::ZERO,
             server_addrs: EntityAddrVec::default(),
@@ -128,6 +133,23 @@ impl Owner {
     #[must_use]
     pub fn is_chosen(&self) -> bool {
         *self.lifecycle.phase() != lifecycle::Phase::Standby
+    }
+
+    /// The manager is ending. From now on it sends no beacon, by which the monitors would take it for a standby once it is out of
+    /// the map.
+    pub fn handle_leaving(&mut self) {
+        self.leaving = true;
+    }
+
+    /// How this manager gets out of the map before it ends: an active one where a standby can take over, and a standby, so that nobody
+    /// counts on it. `None`: by the monitors' patience, as upstream's.
+    #[must_use]
+    pub fn farewell(&self) -> Option<Command> {
+        let (map, gid) = (&self.state.mgr_map, self.state.me.gid);
+        let gone_for_good = map.standbys.keys().any(|standby| *standby != gid);
+        let leaves = if map.active_gid == gid { gone_for_good } else { map.standbys.contains_key(&gid) };
+        // By number: a successor of the same name must not be meant.
+        leaves.then(|| Command::json("mgr fail").arg("who", gid.to_string()))
     }
 
     /// As what stock modules run now; `None` while this manager becomes active.
@@ -278,7 +300,22 @@ impl Owner {
         self.module_progress.clear();
         self.fetching.clear();
         self.cluster.perf_queries().clear();
+        self.forget_reports();
         self.effects.push(Effect::Deactivate);
+    }
+
+    /// What daemons told counts for one activation: by the next one it is old, and daemons tell it again.
+    fn forget_reports(&mut self) {
+        Arc::make_mut(&mut self.state.daemons).forget_all();
+        self.state.perf = Arc::default();
+        self.state.pg_map = Arc::default();
+        self.state.pg_ready = false;
+        self.pending = Pending::default();
+        if self.state.osd_map.epoch > 0 {
+            let stamp = self.state.osd_map.modified;
+            self.follow_pools(stamp);
+        }
+        self.changed();
     }
 
     fn send(&mut self, session: SessionId, message: impl Into<axon_proto::Message>) {

@@ -56,8 +56,11 @@ impl Owner {
             available: map.available,
             blocklist_epoch: map.last_failure_osd_epoch,
         };
-        self.state.mgr_map = Arc::new(map);
-        self.changed();
+        // It tells who thinks to be active that it is not (`MgrMap::create_null_mgrmap`), and nothing else.
+        if !map.is_null() {
+            self.state.mgr_map = Arc::new(map);
+            self.changed();
+        }
         let actions = self.lifecycle.apply(event);
         self.carry_out(actions, now);
         if self.is_chosen() {
@@ -106,13 +109,19 @@ impl Owner {
         let map = self.state.osd_map.clone();
         self.changed();
         self.effects.push(Effect::Notify("osd_map"));
-        self.pending.follow(&self.state.pg_map, &*map, now);
-        Arc::make_mut(&mut self.state.pg_map).settle(&mut self.pending, now);
+        self.follow_pools(now);
         if self.is_chosen() {
             self.refresh_osd_metadata(&map);
         }
         let actions = self.lifecycle.apply(lifecycle::Event::OsdMap { epoch: map.epoch });
         self.carry_out(actions, now);
+    }
+
+    /// The PG map has the groups of the OSD map.
+    pub(super) fn follow_pools(&mut self, now: UTime) {
+        let map = self.state.osd_map.clone();
+        self.pending.follow(&self.state.pg_map, &*map, now);
+        Arc::make_mut(&mut self.state.pg_map).settle(&mut self.pending, now);
     }
 
     /// New and restarted OSDs are asked about; removed ones forgotten.

@@ -86,6 +86,8 @@ impl Session {
 
     fn move_subscription(&mut self, message: &Message) {
         match message {
+            // Not a version of the map: what comes later has lower numbers.
+            Message::MMgrMap(m) if m.map.is_null() => {}
             Message::MMgrMap(m) => {
                 self.subs.got("mgrmap", u64::from(m.map.epoch));
                 self.publish_mgrmap(Arc::new(m.map.clone()));

@@ -49,6 +49,13 @@ impl MgrMap {
     /// `FLAG_DOWN`: the operator wants no manager.
     pub const FLAG_DOWN: u64 = 1;
 
+    /// What the monitors answer to a manager that says it is available and is not the active one (`create_null_mgrmap`): no version
+    /// of the map.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.epoch == u32::MAX
+    }
+
     /// The version that a release writes.
     #[must_use]
     pub fn version_of(release: Release) -> u8 {
