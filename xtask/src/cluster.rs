@@ -81,6 +81,11 @@ pub enum Task {
         #[arg(long)]
         release: Release,
     },
+    /// Kill osd.1, mark osd.2 out, make OSDs near full, and hold recovery still; of a cluster made with --rich.
+    HoldBroken {
+        #[arg(long)]
+        dir: PathBuf,
+    },
     /// Add OSDs that exist only in the maps.
     EmptyOsds {
         #[arg(long)]
@@ -118,6 +123,9 @@ pub struct Up {
     /// Everybody speaks msgr v1 only
     #[arg(long)]
     legacy: bool,
+    /// Device classes, a second file system and an object gateway too; then --osds is at least 5 and --mds 2
+    #[arg(long)]
+    rich: bool,
 }
 
 pub fn run(task: Task) -> Result<()> {
@@ -140,6 +148,7 @@ pub fn run(task: Task) -> Result<()> {
             Ok(())
         }
         Task::RemoveRoot { release } => axon_launcher::install::remove_root(release),
+        Task::HoldBroken { dir } => Cluster::open(dir)?.hold_broken(),
         Task::EmptyOsds { dir, count } => Cluster::open(dir)?.add_empty_osds(count),
     }
 }
@@ -153,6 +162,9 @@ fn bring_up(up: &Up) -> Result<()> {
     options.managers = up.manager;
     options.data = !up.bare;
     options.legacy = up.legacy;
+    if up.rich {
+        (options.rich, options.osds, options.mds) = (true, up.osds.max(5), up.mds.max(2));
+    }
     options.port_base = up.port.unwrap_or(options.port_base);
     options.axon = match &up.axon {
         None if up.manager.has_axon() => Some(build::axon(Profile::Dev)?),

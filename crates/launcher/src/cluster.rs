@@ -1,6 +1,6 @@
 //! A cluster in a folder: bring up, open again, run commands, end.
 //!
-//! The folder: `cluster.json` (what it is), `ceph.conf`, `keyring`, `mon|mgr|osd|mds/<id>` (data), `log/`, `run/`
+//! The folder: `cluster.json` (what it is), `ceph.conf`, `keyring`, `mon|mgr|osd|mds|rgw/<id>` (data), `log/`, `run/`
 //! (admin sockets), `proc/` (a record per process), `bin/axon` (the manager that runs).
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::conf::{Conf, letter, mon_addrs};
 use crate::manager::{ManagerRecord, Managers};
 use crate::ports::{MONS_MAX, Ports};
 use crate::process::Process;
-use crate::{Progress, Release, Root, ensure_installed, install};
+use crate::{Progress, Release, Root, ensure_installed, install, rich};
 
 /// What to bring up.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct Options {
     pub legacy: bool,
     /// Make pools with data and a file system.
     pub data: bool,
+    /// Device classes, a second file system and an object gateway too (`rich.rs`).
+    pub rich: bool,
 }
 
 /// The last line of a file that has something in it.
@@ -76,6 +78,7 @@ impl Options {
             axon: None,
             legacy: false,
             data: true,
+            rich: false,
         }
     }
 }
@@ -88,6 +91,8 @@ pub struct State {
     pub mons: u16,
     pub osds: u32,
     pub mds: u16,
+    #[serde(default)]
+    pub gateways: u16,
     pub ports: Ports,
     #[serde(default)]
     pub legacy: bool,
@@ -220,6 +225,9 @@ impl Cluster {
         if kind == "mgr" {
             return self.start_recorded_manager(id);
         }
+        if kind == "rgw" {
+            return self.start_gateway(id);
+        }
         let program = match kind {
             "mon" => "ceph-mon",
             "osd" => "ceph-osd",
@@ -248,7 +256,7 @@ impl Cluster {
     pub fn stop_all(&self) -> Result<()> {
         let order = |p: &Process| match p.name.split('.').next() {
             Some("mgr") => 0,
-            Some("client") => 1,
+            Some("client" | "rgw") => 1,
             Some("mds") => 2,
             Some("osd") => 3,
             _ => 4,
@@ -277,6 +285,9 @@ impl Cluster {
         }
         for n in 0..self.state.mds {
             self.start(&format!("mds.{}", letter(n)))?;
+        }
+        for n in 0..self.state.gateways {
+            self.start(&format!("rgw.{}", letter(n)))?;
         }
         for manager in &self.state.managers {
             self.start(&format!("mgr.{}", manager.id))?;
@@ -344,6 +355,7 @@ impl Cluster {
             mons: options.mons,
             osds: options.osds,
             mds: options.mds,
+            gateways: 0,
             ports: Ports::free_from(options.port_base)?,
             legacy: options.legacy,
             axon: options.axon.as_deref().map(absolute).transpose()?,
@@ -374,6 +386,10 @@ impl Cluster {
         if options.data {
             progress("making pools, a file system and some data");
             self.make_data()?;
+        }
+        if options.rich {
+            progress("adding device classes, a second file system and an object gateway");
+            self.make_rich()?;
         }
         Ok(self)
     }
@@ -438,6 +454,9 @@ impl Options {
         if self.osds == 0 || self.osds > OSDS_MAX {
             bail!("--osds must be 1 to {OSDS_MAX}: more run no faster here; add empty ones for a big map");
         }
+        if self.rich && (!self.data || self.osds < rich::OSDS || self.mds < rich::MDSS) {
+            bail!("a rich cluster has data, and at least {} OSDs and {} MDSs", rich::OSDS, rich::MDSS);
+        }
         if self.managers.has_axon() && self.axon.is_none() {
             bail!("a cluster managed by Axon needs the axon program");
         }
@@ -468,5 +487,5 @@ const OSDS_MAX: u32 = 32;
 /// A Unix socket's path has 108 bytes; the longest name below the folder is about 40.
 const DIR_BYTES_MAX: usize = 64;
 const STATE: &str = "cluster.json";
-const SUBFOLDERS: [&str; 9] = ["mon", "mgr", "osd", "mds", "run", "log", "proc", "crash", "bin"];
+const SUBFOLDERS: [&str; 10] = ["mon", "mgr", "osd", "mds", "rgw", "run", "log", "proc", "crash", "bin"];
 const ALL: &str = "allow *";

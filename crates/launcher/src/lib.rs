@@ -21,6 +21,7 @@ mod osd;
 mod ports;
 mod process;
 mod release;
+mod rich;
 mod root;
 
 pub use batch::{Op, Reply};
