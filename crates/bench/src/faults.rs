@@ -22,6 +22,9 @@ pub struct Options {
     /// How long tickets and rotating keys live; everything is started again for it. 0: as it is.
     #[arg(long, default_value_t = 0)]
     ticket_ttl: u32,
+    /// Only links are cut.
+    #[arg(long)]
+    cuts_only: bool,
 }
 
 pub async fn run(options: Options) -> Result<()> {
@@ -35,6 +38,7 @@ pub async fn run(options: Options) -> Result<()> {
         time: Duration::from_secs(options.seconds),
         in_flight: options.in_flight,
         seed: options.seed,
+        cuts_only: options.cuts_only,
         allocated: Some(crate::allocated),
     };
     let report = faults::run(&cluster, &options, &told).await?;

@@ -1,12 +1,15 @@
-//! What is measured on real clusters. `faults`: commands while daemons and links fail. HTTP servers: `load` drives one URL and reports requests per second and latencies as JSON; `bare` is the limit
+//! What is measured on real clusters. `faults`: commands while daemons and links fail; `failover`: managers that take over from each other. HTTP servers: `load` drives one URL and reports requests per second and latencies as JSON; `bare` is the limit
 //! to compare with, a hyper server that does nothing but send a fixed body; `login` and `fetch` prepare them.
 //! `cargo xtask bench …` puts them together.
 
 mod bare;
 mod command;
+mod failover;
 mod faults;
 mod load;
 mod login;
+mod mgr;
+mod soak;
 
 use clap::{Parser, Subcommand};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -41,8 +44,14 @@ enum Task {
     Command(command::Options),
     /// Commands through every kind of fault on a running cluster; prints one JSON object.
     Faults(faults::Options),
+    /// Commands to the active manager; prints one JSON object.
+    Mgr(mgr::Options),
+    /// Managers take over from each other on a running cluster; prints one JSON object.
+    Failover(failover::Options),
     /// Drive one URL over kept-alive connections; prints one JSON object.
     Load(load::Options),
+    /// An hour of everything on a running cluster; prints one JSON object.
+    Soak(soak::Options),
     /// Log in and print the token.
     Login {
         /// `http://host:port`.
@@ -86,6 +95,9 @@ fn main() -> anyhow::Result<()> {
         Task::Bare { port, body } => runtime.block_on(bare::serve(port, std::fs::read(body)?.into())),
         Task::Command(_) => Ok(()),
         Task::Faults(options) => runtime.block_on(faults::run(options)),
+        Task::Mgr(options) => runtime.block_on(mgr::run(options)),
+        Task::Failover(options) => runtime.block_on(failover::run(options)),
+        Task::Soak(options) => runtime.block_on(soak::run(options)),
         Task::Load(options) => {
             println!("{}", runtime.block_on(load::run(options))?);
             Ok(())

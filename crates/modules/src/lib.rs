@@ -238,9 +238,9 @@ pub fn descriptors(release: Release) -> Vec<MonCommandDesc> {
 const ENOENT: i32 = 2;
 const EINVAL: i32 = 22;
 
-/// Whether the caller wants JSON; modules indent `json-pretty` and some of them `json` too.
+/// Whether the caller wants JSON; modules indent `json-pretty` and some of them `json` too. XML no module prints: it is text.
 fn wants_json(ask: &Ask<'_>) -> bool {
-    ask.format() != Format::Plain
+    matches!(ask.format(), Format::Json | Format::JsonPretty)
 }
 
 #[cfg(test)]

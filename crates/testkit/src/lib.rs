@@ -2,10 +2,15 @@
 //! run of commands under faults.
 
 mod cluster;
+pub mod failover;
 pub mod faults;
 pub mod frames;
+pub mod http;
 pub mod link;
+pub mod maps;
+pub mod process;
 mod rng;
+pub mod soak;
 
 pub use cluster::{config, follow_osd_map};
 pub use rng::Rng;

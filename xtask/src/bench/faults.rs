@@ -27,6 +27,9 @@ pub struct Faults {
     /// Seconds that tickets and rotating keys live.
     #[arg(long, default_value_t = 30)]
     ticket_ttl: u32,
+    /// Only links are cut.
+    #[arg(long)]
+    cuts_only: bool,
     #[arg(long)]
     port: Option<u16>,
     /// Where the figures go as JSON.
@@ -52,6 +55,9 @@ pub fn run(options: &Faults) -> Result<()> {
         &options.in_flight.to_string(),
     ]);
     run.args(["--seed", &options.seed.to_string(), "--ticket-ttl", &options.ticket_ttl.to_string()]);
+    if options.cuts_only {
+        run.arg("--cuts-only");
+    }
     let done = run.stderr(Stdio::inherit()).output().context("cannot run axon-bench");
     let failed = !done.as_ref().is_ok_and(|done| done.status.success());
     cluster.down(failed)?;

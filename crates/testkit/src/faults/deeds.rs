@@ -4,6 +4,7 @@
 use crate::Rng;
 use crate::link::{Cut, Flow, Wires};
 use anyhow::Result;
+use axon_core::trace::{self, Trace};
 use axon_core::{Command, Target};
 use axon_launcher::Cluster;
 use axon_net::Client;
@@ -14,22 +15,50 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
+/// How a link that was cut was replaced.
+#[derive(Clone, Debug)]
+pub struct Recovery {
+    /// Until a command had gone out over a new one: what is ours, and the daemon's side of the login.
+    pub sent: Duration,
+    /// Until its answer.
+    pub answered: Duration,
+    /// The command's hops.
+    pub hops: String,
+}
+
 pub struct Deeds {
     cluster: Arc<Cluster>,
     wires: Wires,
     clients: Vec<Client>,
     rng: Rng,
     done: BTreeMap<&'static str, u64>,
-    recovery: Vec<Duration>,
+    recovery: Vec<Recovery>,
+    cuts_only: bool,
     /// Until then the cluster recovers from a deed to a daemon, and how soon a link is replaced says nothing.
     unwell_until: Instant,
     turn: u64,
 }
 
 impl Deeds {
-    pub fn new(cluster: Arc<Cluster>, wires: Wires, clients: Vec<Client>, rng: Rng) -> Deeds {
+    pub fn new(
+        cluster: Arc<Cluster>,
+        wires: Wires,
+        clients: Vec<Client>,
+        rng: Rng,
+        cuts_only: bool,
+    ) -> Deeds {
         let (done, recovery) = (BTreeMap::new(), Vec::new());
-        Deeds { cluster, wires, clients, rng, done, recovery, unwell_until: Instant::now(), turn: 0 }
+        Deeds {
+            cluster,
+            wires,
+            clients,
+            rng,
+            done,
+            recovery,
+            cuts_only,
+            unwell_until: Instant::now(),
+            turn: 0,
+        }
     }
 
     pub fn total(&self) -> u64 {
@@ -40,17 +69,19 @@ impl Deeds {
         self.done.iter().map(|(name, n)| (*name, *n)).collect()
     }
 
-    pub fn recovery_ms(&self) -> Vec<f64> {
-        let mut ms: Vec<f64> = self.recovery.iter().map(|d| d.as_secs_f64() * 1e3).collect();
-        ms.sort_by(f64::total_cmp);
-        ms
+    /// The quickest first.
+    pub fn recoveries(&self) -> Vec<Recovery> {
+        let mut all = self.recovery.clone();
+        all.sort_by_key(|recovery| recovery.answered);
+        all
     }
 
     /// Does one thing and waits a little. Every kind has its turn.
     pub async fn next(&mut self) -> Result<()> {
         self.turn += 1;
         // Cuts go first and most often; daemons are harmed in between.
-        match self.turn % 12 {
+        let turn = if self.cuts_only { self.turn % 5 + 1 } else { self.turn % 12 };
+        match turn {
             1 | 3 => self.cut(Cut::AfterFrame, "link cut after a frame").await,
             2 | 5 => {
                 let bytes = usize::try_from(self.rng.below(200)).unwrap_or_default();
@@ -103,9 +134,14 @@ impl Deeds {
         let Some(at) = self.wires.cut(addr, how, Duration::from_secs(2)).await else { return };
         self.count(name);
         let ask = Command { deadline: Duration::from_secs(5), ..Command::json("version") };
-        let answer = client.command(target, ask).await;
+        let trace = Trace::root(format!("{name}: version of {target}"), at.into_std());
+        let answer = trace::scope(trace.clone(), client.command(target, ask)).await;
+        let answered = at.elapsed();
+        trace.end(Instant::now().into_std());
         if answer.is_ok_and(|output| output.retval == 0) && at > self.unwell_until {
-            self.recovery.push(at.elapsed());
+            let last = trace.hops().into_iter().rfind(|hop| hop.name.ends_with(" answers"));
+            let sent = last.map_or(answered, |hop| hop.begun.saturating_duration_since(at.into_std()));
+            self.recovery.push(Recovery { sent, answered, hops: trace.text() });
         }
     }
 

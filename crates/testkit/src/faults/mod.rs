@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use axon_core::{Command, Target};
 use axon_launcher::Cluster;
 use axon_net::{Client, Counts, connect};
-use deeds::Deeds;
+use deeds::{Deeds, Recovery};
 use load::{Account, Load};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct Options {
     /// Commands in flight, half of them over CRC, half over SECURE connections.
     pub in_flight: usize,
     pub seed: u64,
+    /// Only links are cut; daemons are left alone.
+    pub cuts_only: bool,
     /// Bytes that the process has allocated, where the program counts them.
     pub allocated: Option<fn() -> usize>,
 }
@@ -40,6 +42,10 @@ pub struct Report {
     pub deeds: Vec<(&'static str, u64)>,
     /// From a cut until an answer, in milliseconds, ascending; when nothing else was wrong.
     pub recovery_ms: Vec<f64>,
+    /// From a cut until a command had gone out over a new link, ascending.
+    pub replaced_ms: Vec<f64>,
+    /// The hops of the slowest ones.
+    pub slowest: Vec<String>,
     /// Commands that were sent once more on a new connection.
     pub resent: u64,
     /// `osd create`: how often it ran, was answered, and may have run without an answer.
@@ -53,8 +59,7 @@ pub struct Report {
 impl Report {
     #[must_use]
     pub fn recovery(&self, percent: usize) -> f64 {
-        let last = self.recovery_ms.len().saturating_sub(1);
-        self.recovery_ms.get(last * percent / 100).copied().unwrap_or_default()
+        percentile(&self.recovery_ms, percent)
     }
 
     #[must_use]
@@ -70,6 +75,11 @@ impl Report {
                 "cuts": self.recovery_ms.len(), "p50": self.recovery(50), "p90": self.recovery(90),
                 "max": self.recovery(100),
             },
+            "replaced_ms": {
+                "p50": percentile(&self.replaced_ms, 50), "p90": percentile(&self.replaced_ms, 90),
+                "max": percentile(&self.replaced_ms, 100),
+            },
+            "slowest": self.slowest,
             "idle": format!("{:?}", self.idle),
             "grown_bytes": self.grown_bytes,
             "violations": self.violations,
@@ -89,6 +99,17 @@ impl Report {
         );
         Ok(())
     }
+}
+
+fn percentile(ascending: &[f64], percent: usize) -> f64 {
+    let last = ascending.len().saturating_sub(1);
+    ascending.get(last * percent / 100).copied().unwrap_or_default()
+}
+
+fn ascending_ms(recoveries: &[Recovery], what: impl Fn(&Recovery) -> Duration) -> Vec<f64> {
+    let mut ms: Vec<f64> = recoveries.iter().map(|r| what(r).as_secs_f64() * 1e3).collect();
+    ms.sort_by(f64::total_cmp);
+    ms
 }
 
 /// Lets tickets and the services' rotating keys live so long only, so that they expire and roll during a run. Everything is
@@ -129,7 +150,13 @@ pub async fn run(cluster: &Arc<Cluster>, options: &Options, told: &(dyn Fn(&str)
         let rng = Rng::new(options.seed.wrapping_add(n as u64));
         workers.spawn(load.clone().work(n, client, rng, stop.clone()));
     }
-    let mut deeds = Deeds::new(cluster.clone(), wires.clone(), clients.clone(), Rng::new(options.seed));
+    let mut deeds = Deeds::new(
+        cluster.clone(),
+        wires.clone(),
+        clients.clone(),
+        Rng::new(options.seed),
+        options.cuts_only,
+    );
     let until = Instant::now() + options.time;
     let mut shown = Instant::now();
     while Instant::now() < until {
@@ -150,10 +177,13 @@ pub async fn run(cluster: &Arc<Cluster>, options: &Options, told: &(dyn Fn(&str)
     }
     let after = idle(&clients, options).await?;
 
+    let recoveries = deeds.recoveries();
     let mut report = Report {
         account: load.account(),
         deeds: deeds.counts(),
-        recovery_ms: deeds.recovery_ms(),
+        recovery_ms: ascending_ms(&recoveries, |r| r.answered),
+        replaced_ms: ascending_ms(&recoveries, |r| r.sent),
+        slowest: recoveries.iter().rev().take(SLOWEST).map(|r| r.hops.clone()).collect(),
         resent: clients.iter().map(|c| c.counts().resent).sum(),
         creations: [0; 3],
         idle: clients.first().map(Client::counts).unwrap_or_default(),
@@ -180,6 +210,9 @@ pub async fn run(cluster: &Arc<Cluster>, options: &Options, told: &(dyn Fn(&str)
     }
     Ok(report)
 }
+
+/// Recoveries whose hops are told.
+const SLOWEST: usize = 3;
 
 /// Maps have grown by what happened; a leaked answer of each of the thousands of commands would be more.
 const GROWN_BYTES_MAX: i64 = 2 << 20;

@@ -22,7 +22,7 @@ pub fn every_command_is_accounted_for(bench: &mut Bench) -> Result<()> {
     let cluster = Arc::new(Cluster::up(&options, &|_| {})?);
     faults::short_tickets(&cluster, TICKET_TTL_SECS)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let run = faults::Options { time: TIME, in_flight: 64, seed: 1, allocated: None };
+    let run = faults::Options { time: TIME, in_flight: 64, seed: 1, cuts_only: false, allocated: None };
     let result = runtime.block_on(faults::run(&cluster, &run, &|_| {})).and_then(|report| {
         println!("{}", report.to_json());
         report.judge(RECOVERY_AT_MOST)

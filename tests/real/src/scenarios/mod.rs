@@ -16,6 +16,7 @@ mod legacy;
 mod mds;
 mod modes;
 mod pgs;
+pub mod placement;
 mod restarts;
 mod revision0;
 mod startup;
@@ -34,6 +35,7 @@ pub const ALL: &[Scenario] = &[
     row("the_stock_manager_brings_the_cluster_to_health", everywhere, launcher::stock_manager_is_well),
     row("a_killed_osd_is_noticed_and_comes_back", everywhere, launcher::killed_osd_comes_back),
     row("axon_answers_as_the_stock_dashboard", with_stock_modules, axon_answers_as_the_stock_dashboard),
+    row("pgs_are_where_upstreams_tool_says", everywhere, placement::is_where_upstreams_tool_says),
     row("axon_alone_brings_the_cluster_to_health", everywhere, axon::alone_is_well),
     row("an_mds_that_dies_and_comes_back_is_followed", everywhere, mds::comes_back),
     row("axon_runs_the_managers_commands_as_upstream", everywhere, commands::as_upstream),

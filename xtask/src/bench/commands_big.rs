@@ -1,0 +1,176 @@
+//! `cargo xtask bench commands-big`: the manager's own commands on a cluster with thousands of OSDs in its maps, upstream's manager
+//! and then Axon, in one run on one cluster: time and size of each answer, a small command's time while large ones are in flight,
+//! and memory. Each manager runs alone while it is measured.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use axon_launcher::{Cluster, Kind, Managers, Options, Release};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::build::{self, Profile};
+use crate::progress;
+
+#[derive(Args)]
+pub struct CommandsBig {
+    #[arg(long, default_value = "pacific")]
+    release: Release,
+    #[arg(long, default_value = "/var/tmp/axon-bench-big")]
+    dir: PathBuf,
+    /// OSDs in the map; the first 3 are real.
+    #[arg(long, default_value_t = 10_000)]
+    osds: u32,
+    /// Placement groups of a pool on the real OSDs, beside those of the other pools.
+    #[arg(long, default_value_t = 512)]
+    pgs: u32,
+    #[arg(long, default_value_t = 4.0)]
+    seconds: f64,
+    #[arg(long)]
+    port: Option<u16>,
+    /// The axon program; built (release) when not given.
+    #[arg(long)]
+    axon: Option<PathBuf>,
+    /// Where the figures go as JSON.
+    #[arg(long, default_value = "target/bench-commands-big.json")]
+    out: PathBuf,
+}
+
+/// What is asked: a name, and the command.
+fn asked() -> Vec<(&'static str, Value)> {
+    let hundred: Vec<String> = (5000..5100).map(|id| id.to_string()).collect();
+    let json = |prefix: &str| json!({"prefix": prefix, "format": "json"});
+    vec![
+        ("osd df", json!({"prefix": "osd df"})),
+        ("osd df json", json("osd df")),
+        ("osd df tree json", json!({"prefix": "osd df", "output_method": "tree", "format": "json"})),
+        ("pg dump", json!({"prefix": "pg dump"})),
+        ("pg dump json", json("pg dump")),
+        ("pg ls json", json("pg ls")),
+        ("pg stat", json!({"prefix": "pg stat"})),
+        ("osd ok-to-stop 0", json!({"prefix": "osd ok-to-stop", "ids": ["0"]})),
+        ("osd ok-to-stop, 100", json!({"prefix": "osd ok-to-stop", "ids": hundred.clone()})),
+        ("osd safe-to-destroy 0", json!({"prefix": "osd safe-to-destroy", "ids": ["0"]})),
+        ("osd safe-to-destroy, 100", json!({"prefix": "osd safe-to-destroy", "ids": hundred})),
+        ("osd perf json", json("osd perf")),
+        ("osd pool stats json", json("osd pool stats")),
+        ("osd test-reweight-by-utilization", json!({"prefix": "osd test-reweight-by-utilization"})),
+        ("osd blocked-by", json!({"prefix": "osd blocked-by"})),
+    ]
+}
+
+struct Run<'a> {
+    options: &'a CommandsBig,
+    bench: PathBuf,
+    cluster: Cluster,
+}
+
+pub fn run(options: &CommandsBig) -> Result<()> {
+    let told = progress();
+    told("building axon and axon-bench (release)");
+    let axon = match &options.axon {
+        Some(given) => given.clone(),
+        None => build::axon(Profile::Release)?,
+    };
+    let bench = build::program("axon-bench", Profile::Release)?;
+    let mut up = Options::new(options.release, &options.dir);
+    up.managers = Managers::None;
+    up.port_base = options.port.unwrap_or(up.port_base);
+    up.axon = Some(axon);
+    let cluster = Cluster::up(&up, &told)?;
+    let mut run = Run { options, bench, cluster };
+    let measured = run.all(&told);
+    run.cluster.down(false)?;
+    let figures = measured?;
+    std::fs::create_dir_all(options.out.parent().unwrap_or(Path::new(".")))?;
+    std::fs::write(&options.out, serde_json::to_string_pretty(&figures)?)?;
+    told(&format!("figures are in {}", options.out.display()));
+    Ok(())
+}
+
+impl Run<'_> {
+    fn all(&mut self, told: &dyn Fn(&str)) -> Result<Value> {
+        let pgs = self.options.pgs.to_string();
+        self.ceph(&["config", "set", "global", "mon_max_pg_per_osd", "10000"])?;
+        self.ceph(&["osd", "pool", "create", "big", &pgs, &pgs])?;
+        told(&format!("adding {} OSDs to the maps", self.options.osds.saturating_sub(3)));
+        self.cluster.add_empty_osds(self.options.osds.saturating_sub(3))?;
+        let mut managers = Vec::new();
+        for (kind, who) in [(Kind::Ceph, "ceph-mgr"), (Kind::Axon, "axon")] {
+            told(&format!("starting {who}"));
+            managers.push(self.manager(kind, who, told)?);
+        }
+        self.compare(&managers, told)?;
+        let options = self.options;
+        Ok(
+            json!({"release": options.release.name(), "osds": options.osds, "pgs": options.pgs, "managers": managers}),
+        )
+    }
+
+    fn manager(&mut self, kind: Kind, who: &str, told: &dyn Fn(&str)) -> Result<Value> {
+        let (id, other) = if kind == Kind::Axon { ("x", "y") } else { ("y", "x") };
+        if self.cluster.manager(other).is_some() {
+            self.cluster.stop(&format!("mgr.{other}"))?;
+        }
+        self.cluster.start_manager(kind, id)?;
+        self.cluster.wait_manager(id, Duration::from_secs(180))?;
+        self.wait_pgs()?;
+        let mut bench = Command::new(&self.bench);
+        bench.args(["mgr", "--cluster"]).arg(self.cluster.dir());
+        bench.args(["--seconds", &self.options.seconds.to_string()]);
+        for (_, command) in asked() {
+            bench.args(["--command", &command.to_string()]);
+        }
+        bench.args(["--small", r#"{"prefix":"osd blocked-by"}"#]);
+        bench.args(["--large", r#"{"prefix":"pg dump","format":"json"}"#]);
+        let out = bench.output().context("cannot run axon-bench")?;
+        ensure!(out.status.success(), "{who}: {}", String::from_utf8_lossy(&out.stderr).trim());
+        let mut figures: Value = serde_json::from_slice(&out.stdout)?;
+        let rss_kib =
+            self.cluster.process(&format!("mgr.{id}"))?.rss_kib().context("the manager has ended")?;
+        told(&format!("{who}: {} MiB, small command {}", rss_kib / 1024, figures["beside"]));
+        figures["rss_kib"] = rss_kib.into();
+        figures["who"] = who.into();
+        Ok(figures)
+    }
+
+    /// All that is there has been reported to the new manager: no PG is unknown.
+    fn wait_pgs(&self) -> Result<()> {
+        for _ in 0..180 {
+            let stat: Value = serde_json::from_slice(&self.ceph(&["pg", "stat", "--format", "json"])?)?;
+            let states = stat["pg_summary"]["num_pg_by_state"].as_array().cloned().unwrap_or_default();
+            let known = |s: &Value| s["name"].as_str().is_some_and(|name| name == "active+clean");
+            if !states.is_empty() && states.iter().all(known) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        bail!("the placement groups do not become active and clean")
+    }
+
+    fn compare(&self, managers: &[Value], told: &dyn Fn(&str)) -> Result<()> {
+        let rows = |at: usize| managers.get(at).and_then(|m| m["commands"].as_array()).context("no figures");
+        for ((name, _), (theirs, ours)) in asked().iter().zip(rows(0)?.iter().zip(rows(1)?)) {
+            let p50 = |row: &Value| row["p50_ms"].as_f64().unwrap_or_default();
+            told(&format!(
+                "{name:34} {:10.2} ms {:10.2} ms  {:6.1} times  {:>9} and {:>9} bytes, {} and {}",
+                p50(theirs),
+                p50(ours),
+                p50(theirs) / p50(ours).max(0.001),
+                theirs["answer_bytes"],
+                ours["answer_bytes"],
+                theirs["retval"],
+                ours["retval"],
+            ));
+        }
+        Ok(())
+    }
+
+    fn ceph(&self, args: &[&str]) -> Result<Vec<u8>> {
+        let out = self.cluster.ceph(args)?;
+        ensure!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr).trim());
+        Ok(out.stdout)
+    }
+}
