@@ -13,6 +13,7 @@ pub mod features;
 pub mod fs_map;
 pub mod fsid;
 pub mod health;
+pub mod json;
 pub mod log_entry;
 pub mod message;
 pub mod mgr_map;

@@ -68,7 +68,8 @@ fn show(ask: &Ask<'_>, with_defaults: bool) -> Done {
         }
     }
     let ignored = |name: &str| daemon.ignored_mon_config.contains_key(name);
-    let json = || options.iter().map(|(name, levels)| option_json(name, levels, ignored(name))).collect();
+    let json =
+        || options.iter().map(|(name, levels)| option_json(name, levels, ignored(name))).collect::<Value>();
     ask.answer("config", json, || {
         let mut table = Table::new(["NAME", "VALUE", "SOURCE", "OVERRIDES", "IGNORES"].map(Column::left));
         for (name, levels) in &options {

@@ -154,7 +154,7 @@ fn daemons(device: &Device) -> String {
 
 fn ls(ask: &Ask<'_>) -> Done {
     let devices = ask.state.daemons.devices();
-    let json = || devices.iter().map(|(devid, device)| device_json(devid, device)).collect();
+    let json = || devices.iter().map(|(devid, device)| device_json(devid, device)).collect::<Value>();
     ask.answer("devices", json, || {
         let mut table = Table::new([
             Column::left("DEVICE"),
@@ -188,7 +188,7 @@ fn ls_by_daemon(ask: &Ask<'_>) -> Done {
     }
     let devices = ask.state.daemons.devices().iter().filter(|(_, device)| device.daemons.contains(&key));
     let found: Vec<_> = devices.collect();
-    let json = || found.iter().map(|(devid, device)| device_json(devid, device)).collect();
+    let json = || found.iter().map(|(devid, device)| device_json(devid, device)).collect::<Value>();
     ask.answer("devices", json, || {
         let mut table = Table::new(["DEVICE", "HOST:DEV", "EXPECTED FAILURE"].map(Column::left));
         for (devid, device) in &found {
@@ -202,7 +202,7 @@ fn ls_by_host(ask: &Ask<'_>) -> Done {
     let host = ask.text("host").unwrap_or_default();
     let on_host = |device: &&Device| device.attachments.iter().any(|place| place.host == host);
     let found: Vec<_> = ask.state.daemons.devices().iter().filter(|(_, device)| on_host(device)).collect();
-    let json = || found.iter().map(|(devid, device)| device_json(devid, device)).collect();
+    let json = || found.iter().map(|(devid, device)| device_json(devid, device)).collect::<Value>();
     ask.answer("devices", json, || {
         let mut table = Table::new(["DEVICE", "DEV", "DAEMONS", "EXPECTED FAILURE"].map(Column::left));
         for (devid, device) in &found {

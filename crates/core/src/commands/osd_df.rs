@@ -1,15 +1,17 @@
 //! `osd df` (`OSDUtilizationDumper` in `src/osd/OSDMap.cc`): how full each OSD is, flat or as the CRUSH tree, for all or for
 //! those below a CRUSH node, of a device class or of a pool.
 
-use super::request::{Ask, EINVAL, refuse};
+use super::request::{Ask, EINVAL, Format, refuse};
 use super::{Done, Row};
+use crate::command::CommandOutput;
 use crate::pg_map::PgMap;
 use crate::text::{Column, Table, bytes, lowprecision, weight};
 use axon_proto::crush::{TreeItem, TreeWalk};
+use axon_proto::json::{Entries, Object, Then};
 use axon_proto::osd_map::OSDMap;
-use serde::Serializer as _;
 use serde::ser::SerializeMap;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 pub(super) const ROWS: &[Row] = &[Row::read(
@@ -27,13 +29,12 @@ fn osd_df(ask: &Ask<'_>) -> Done {
     };
     let df = Df::of(&ask.state.osd_map, &ask.state.pg_map, &shown, tree);
     // Upstream's text of JSON ends its line even when compact.
-    let mut done = ask.answer("df", || df.json(), || df.text());
-    if ask.format() == super::request::Format::Json {
-        let mut text = done.output.outbl.to_vec();
-        text.push(b'\n');
-        done.output.outbl = text.into();
-    }
-    done
+    let body = match ask.format() {
+        Format::Plain => df.text(),
+        Format::Json => Format::Json.text("df", &df.json()) + "\n",
+        format => format.text("df", &df.json()),
+    };
+    CommandOutput::ok(body).into()
 }
 
 /// Which items the filter takes.
@@ -232,47 +233,23 @@ impl<'a> Df<'a> {
         }
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> impl Serialize {
+        let lines = |lines| Lines { df: self, lines };
         let s = self.sum().statfs;
-        json!({
-            "nodes": self.lines.iter().map(|line| self.line_json(line)).collect::<Vec<_>>(),
-            "stray": self.stray.iter().map(|line| self.line_json(line)).collect::<Vec<_>>(),
-            "summary": {
-                "total_kb": s.kb(),
-                "total_kb_used": s.kb_used_raw(),
-                "total_kb_used_data": s.kb_used_data(),
-                "total_kb_used_omap": s.kb_used_omap(),
-                "total_kb_used_meta": s.kb_used_meta(),
-                "total_kb_avail": s.kb_avail(),
-                "average_utilization": self.average,
-                "min_var": self.min_var,
-                "max_var": self.max_var,
-                "dev": self.dev,
-            },
-        })
-    }
-
-    fn line_json(&self, line: &Line) -> Value {
-        let pool_name = |id: i64| self.osd_map.pool_name.get(&id).cloned();
-        let mut out = match item_fields(self.osd_map, &line.item, &pool_name) {
-            Ok(Value::Object(fields)) => fields,
-            _ => Map::new(),
-        };
-        let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
-        put("reweight", f64::from(line.reweight).into());
-        let keys = ["kb", "kb_used", "kb_used_data", "kb_used_omap", "kb_used_meta", "kb_avail"];
-        for (key, kb) in keys.into_iter().zip(line.space.0) {
-            put(key, kb.into());
-        }
-        put("utilization", line.util.into());
-        put("var", line.var.into());
-        put("pgs", line.pgs.into());
-        if line.item.id >= 0 {
-            put("status", self.status(line.item.id).into());
-        } else {
-            put("children", json!(line.item.children));
-        }
-        out.into()
+        let summary = json!({
+            "total_kb": s.kb(),
+            "total_kb_used": s.kb_used_raw(),
+            "total_kb_used_data": s.kb_used_data(),
+            "total_kb_used_omap": s.kb_used_omap(),
+            "total_kb_used_meta": s.kb_used_meta(),
+            "total_kb_avail": s.kb_avail(),
+            "average_utilization": self.average,
+            "min_var": self.min_var,
+            "max_var": self.max_var,
+            "dev": self.dev,
+        });
+        let lists = Then(("nodes", lines(&self.lines)), ("stray", lines(&self.stray)));
+        Object(Then(lists, ("summary", summary)))
     }
 
     fn text(&self) -> String {
@@ -330,12 +307,40 @@ impl<'a> Df<'a> {
     }
 }
 
-fn item_fields(
-    map: &OSDMap,
-    item: &TreeItem,
-    pool_name: &dyn Fn(i64) -> Option<String>,
-) -> Result<Value, serde_json::Error> {
-    let mut fields = serde_json::value::Serializer.serialize_map(None)?;
-    map.crush.tree_item_fields(item, pool_name, &mut fields)?;
-    fields.end()
+/// Lines as JSON.
+struct Lines<'a> {
+    df: &'a Df<'a>,
+    lines: &'a [Line],
+}
+
+impl Serialize for Lines<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(self.lines.iter().map(|line| Object(LineOf { df: self.df, line })))
+    }
+}
+
+struct LineOf<'a> {
+    df: &'a Df<'a>,
+    line: &'a Line,
+}
+
+impl Entries for LineOf<'_> {
+    fn entries<M: SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        let LineOf { df, line } = self;
+        let pool_name = |id: i64| df.osd_map.pool_name.get(&id).cloned();
+        df.osd_map.crush.tree_item_fields(&line.item, &pool_name, out)?;
+        out.serialize_entry("reweight", &f64::from(line.reweight))?;
+        let keys = ["kb", "kb_used", "kb_used_data", "kb_used_omap", "kb_used_meta", "kb_avail"];
+        for (key, kb) in keys.into_iter().zip(line.space.0) {
+            out.serialize_entry(key, &kb)?;
+        }
+        out.serialize_entry("utilization", &line.util)?;
+        out.serialize_entry("var", &line.var)?;
+        out.serialize_entry("pgs", &line.pgs)?;
+        if line.item.id >= 0 {
+            out.serialize_entry("status", df.status(line.item.id))
+        } else {
+            out.serialize_entry("children", &line.item.children)
+        }
+    }
 }

@@ -24,7 +24,7 @@ fn perf(ask: &Ask<'_>) -> Done {
             .iter()
             .map(|(osd, stat)| json!({"id": osd, "perf_stats": stat.os_perf_stat.dump()}))
             .collect();
-        [("osdstats".to_owned(), json!({"osd_perf_infos": infos}))].into_iter().collect()
+        ("osdstats", json!({"osd_perf_infos": infos}))
     };
     ask.pg_answer(json, || {
         const NS_PER_MS: u64 = 1_000_000;
@@ -44,7 +44,7 @@ fn blocked_by(ask: &Ask<'_>) -> Done {
     let json = || {
         let infos: Vec<Value> =
             sums.iter().map(|(osd, count)| json!({"id": osd, "num_blocked": count})).collect();
-        [("osd_blocked_by".to_owned(), json!({"osd_blocked_by_infos": infos}))].into_iter().collect()
+        ("osd_blocked_by", json!({"osd_blocked_by_infos": infos}))
     };
     ask.pg_answer(json, || {
         let mut table = Table::new(["osd", "num_blocked"].map(Column::number));
@@ -70,6 +70,6 @@ fn pool_stats(ask: &Ask<'_>) -> Done {
         }
         return none;
     }
-    let json = || pools.iter().map(|(id, pool)| map.pool_io_json(*id, pool)).collect();
+    let json = || pools.iter().map(|(id, pool)| map.pool_io_json(*id, pool)).collect::<Value>();
     ask.answer("pool_stats", json, || pools.iter().map(|(id, pool)| map.pool_io_text(*id, pool)).collect())
 }

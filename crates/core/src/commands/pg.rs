@@ -7,8 +7,10 @@ use crate::pg_map::{PgFilter, PgMap, Stuck, cutoff, pg_stats_json, pg_table, pg_
 use crate::text::{Column, Table, age, osd_list};
 use axon_denc::{Encode, Features};
 use axon_proto::Release;
+use axon_proto::json::{Entries, Object};
 use axon_proto::pg::{Pg, PgStat, PgState};
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -81,8 +83,7 @@ const OMAP_NOTE: &str = "\n* NOTE: Omap statistics are gathered during deep scru
 
 fn stat(ask: &Ask<'_>) -> Done {
     let map = &ask.state.pg_map;
-    let json = || [("pg_summary".to_owned(), map.oneline_json().into())].into_iter().collect();
-    ask.pg_answer(json, || format!("{}\n", map.oneline()))
+    ask.pg_answer(|| ("pg_summary", map.oneline_json()), || format!("{}\n", map.oneline()))
 }
 
 fn getmap(ask: &Ask<'_>) -> Done {
@@ -100,40 +101,44 @@ fn dump(ask: &Ask<'_>, what: &[String], format: Format) -> Done {
     let body = if format == Format::Plain {
         dump_text(map, &what, release)
     } else {
-        ask.pg_text(format, dump_json(map, &what, release))
+        ask.pg_text(format, &Dump { map, what: &what, release })
     };
     let outs = format!("dumped {}", what.into_iter().collect::<Vec<_>>().join(","));
     CommandOutput { outs, ..CommandOutput::ok(body) }.into()
 }
 
-fn dump_json(map: &PgMap, what: &BTreeSet<&str>, release: Release) -> Map<String, Value> {
-    let mut out = Map::new();
-    let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
-    if what.contains("all") {
-        put("pg_map", map.dump(release).into());
-        return out;
-    }
-    if what.contains("summary") || what.contains("sum") {
-        put("pg_map", map.dump_basic().into());
-        return out;
-    }
-    if what.contains("pools") {
-        put("pool_stats", map.dump_pool_stats());
-    }
-    if what.contains("osds") {
-        for (key, value) in map.dump_osd_stats() {
-            put(&key, value);
+/// What is asked for of the map, as JSON.
+struct Dump<'a> {
+    map: &'a PgMap,
+    what: &'a BTreeSet<&'a str>,
+    release: Release,
+}
+
+impl Entries for Dump<'_> {
+    fn entries<M: SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        let Dump { map, what, release } = self;
+        if what.contains("all") {
+            return out.serialize_entry("pg_map", &Object(map.dump(*release)));
         }
+        if what.contains("summary") || what.contains("sum") {
+            return out.serialize_entry("pg_map", &map.dump_basic());
+        }
+        if what.contains("pools") {
+            out.serialize_entry("pool_stats", &map.dump_pool_stats())?;
+        }
+        if what.contains("osds") {
+            map.dump_osd_stats().entries(out)?;
+        }
+        if what.contains("pgs") {
+            out.serialize_entry("pg_stats", &map.dump_pg_stats(*release))?;
+        } else if what.contains("pgs_brief") {
+            out.serialize_entry("pg_stats", &map.dump_pg_stats_brief())?;
+        }
+        if what.contains("delta") {
+            out.serialize_entry("delta", &map.dump_delta())?;
+        }
+        Ok(())
     }
-    if what.contains("pgs") {
-        put("pg_stats", map.dump_pg_stats(release));
-    } else if what.contains("pgs_brief") {
-        put("pg_stats", map.dump_pg_stats_brief());
-    }
-    if what.contains("delta") {
-        put("delta", map.dump_delta().into());
-    }
-    out
 }
 
 fn dump_text(map: &PgMap, what: &BTreeSet<&str>, release: Release) -> String {
@@ -199,9 +204,8 @@ fn list(ask: &Ask<'_>, mut filter: PgFilter) -> Done {
     }
     let found: Vec<_> = map.filtered(filter).collect();
     let json = || {
-        let pgs = pg_stats_json(found.iter().copied(), ask.state.release);
-        let entry = (!found.is_empty()).then(|| ("pg_stats".to_owned(), pgs));
-        entry.into_iter().collect()
+        let pgs = pg_stats_json(|| found.iter().copied(), ask.state.release);
+        (!found.is_empty()).then_some(("pg_stats", pgs))
     };
     ask.pg_answer(json, || {
         if found.is_empty() { String::new() } else { format!("{}{OMAP_NOTE}", list_table(ask, &found)) }
@@ -280,10 +284,7 @@ fn dump_stuck(ask: &Ask<'_>) -> Done {
     let threshold = threshold.unwrap_or(ask.state.health_options().mon_pg_stuck_threshold);
     let at = cutoff(ask.now, threshold);
     let found: Vec<_> = ask.state.pg_map.stuck(&ways, at).collect();
-    let json = || {
-        let pgs = pg_stats_json(found.iter().copied(), ask.state.release);
-        [("stuck_pg_stats".to_owned(), pgs)].into_iter().collect()
-    };
+    let json = || ("stuck_pg_stats", pg_stats_json(|| found.iter().copied(), ask.state.release));
     let text = || {
         if found.is_empty() { String::new() } else { pg_table_brief(found.iter().copied()).to_string() }
     };

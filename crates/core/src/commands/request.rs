@@ -4,9 +4,10 @@ use super::{Done, xml};
 use crate::command::{Command, CommandOutput};
 use crate::state::State;
 use axon_proto::UTime;
+use axon_proto::json::{Entries, Object, Then, map_of};
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 pub const ENOENT: i32 = 2;
 pub const EAGAIN: i32 = 11;
@@ -52,10 +53,10 @@ impl Format {
 
     /// An answer in this format. `root` names it in XML.
     #[must_use]
-    pub fn text(self, root: &str, body: &Value) -> String {
+    pub fn text(self, root: &str, body: &impl Serialize) -> String {
         match self {
-            Format::Xml => xml::text(root, body, false),
-            Format::XmlPretty => xml::text(root, body, true),
+            Format::Xml => xml::text(root, &json!(body), false),
+            Format::XmlPretty => xml::text(root, &json!(body), true),
             format => json_text(body, format),
         }
     }
@@ -110,7 +111,12 @@ impl Ask<'_> {
     }
 
     /// A tree in the caller's format, named `root` in XML; plain text as `text` makes it.
-    pub fn answer(&self, root: &str, body: impl FnOnce() -> Value, text: impl FnOnce() -> String) -> Done {
+    pub fn answer<B: Serialize>(
+        &self,
+        root: &str,
+        body: impl FnOnce() -> B,
+        text: impl FnOnce() -> String,
+    ) -> Done {
         match self.format() {
             Format::Plain => CommandOutput::ok(text()).into(),
             format => CommandOutput::ok(format.text(root, &body())).into(),
@@ -118,26 +124,21 @@ impl Ask<'_> {
     }
 
     /// Like [`Ask::answer`], in the object with `pg_ready` that upstream puts around what comes from the PG map.
-    pub fn pg_answer(
-        &self,
-        body: impl FnOnce() -> Map<String, Value>,
-        text: impl FnOnce() -> String,
-    ) -> Done {
+    pub fn pg_answer<B: Entries>(&self, body: impl FnOnce() -> B, text: impl FnOnce() -> String) -> Done {
         match self.format() {
             Format::Plain => CommandOutput::ok(text()).into(),
-            format => CommandOutput::ok(self.pg_text(format, body())).into(),
+            format => CommandOutput::ok(self.pg_text(format, &body())).into(),
         }
     }
 
-    /// A tree within that object.
-    pub fn pg_text(&self, format: Format, body: Map<String, Value>) -> String {
-        let flushed = !body.is_empty();
-        let mut whole = Map::new();
-        whole.insert("pg_ready".to_owned(), self.state.pg_ready.into());
-        whole.extend(body);
-        let mut text = format.text(PG_INFO, &whole.into());
+    /// Members within that object.
+    pub fn pg_text(&self, format: Format, body: &impl Entries) -> String {
+        let mut text = format.text(PG_INFO, &Object(Then(("pg_ready", self.state.pg_ready), body)));
         // Upstream has written all but the last line by then, and ends what it writes with a newline.
-        if let (true, Format::XmlPretty, Some(end)) = (flushed, format, text.rfind("</")) {
+        if format == Format::XmlPretty
+            && !map_of(body).is_empty()
+            && let Some(end) = text.rfind("</")
+        {
             text.insert(end, '\n');
         }
         text
@@ -149,7 +150,7 @@ const PG_INFO: &str = "pg_info";
 impl Ask<'_> {
     /// A refusal by what answers with [`Ask::pg_answer`]: the object has been begun by then, and is sent.
     pub fn pg_refuse(&self, errno: i32, why: impl Into<String>) -> Done {
-        let mut done = self.pg_answer(Map::new, String::new);
+        let mut done = self.pg_answer(|| None::<(&str, Value)>, String::new);
         done.output.retval = -errno;
         done.output.outs = why.into();
         done
@@ -166,17 +167,19 @@ fn text_of(value: &Value) -> Option<String> {
 
 /// JSON as upstream's formatter lays it out: compact, or indented by four with a newline at the end.
 #[must_use]
-pub fn json_text(value: &Value, format: Format) -> String {
-    if format != Format::JsonPretty {
-        return value.to_string();
-    }
+pub fn json_text(value: &impl Serialize, format: Format) -> String {
     let mut out = Vec::new();
-    let mut to = serde_json::Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
-    if value.serialize(&mut to).is_err() {
-        return value.to_string();
-    }
-    out.push(b'\n');
-    String::from_utf8_lossy(&out).into_owned()
+    let written = if format == Format::JsonPretty {
+        let pretty = PrettyFormatter::with_indent(b"    ");
+        let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, pretty));
+        out.push(b'\n');
+        written
+    } else {
+        serde_json::to_writer(&mut out, value)
+    };
+    // Only a map whose keys are no texts fails, which would be a slip of ours.
+    debug_assert!(written.is_ok(), "{written:?}");
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// A refusal; `errno` positive.

@@ -5,7 +5,9 @@ use super::summary::{cache_rate, client_rate, recovery, recovery_rate};
 use super::{OsdView, PoolView};
 use crate::text::{Column, Table, bytes, osd_list, osd_list_raw};
 use axon_proto::Release;
+use axon_proto::json::{Entries, List, Object, Then, map_of};
 use axon_proto::pg::{ObjectStatSum, OsdStat, Pg, PgStat, PoolStat};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,22 +20,15 @@ fn object(value: impl serde::Serialize) -> Map<String, Value> {
     }
 }
 
-/// `{key: value}` before the fields of `rest`.
-fn keyed(head: impl IntoIterator<Item = (&'static str, Value)>, rest: Map<String, Value>) -> Value {
-    let head = head.into_iter().map(|(key, value)| (key.to_owned(), value));
-    Value::Object(head.chain(rest).collect())
-}
-
 /// JSON.
 impl PgMap {
     /// All of it.
-    #[must_use]
-    pub fn dump(&self, release: Release) -> Map<String, Value> {
-        let mut out = self.dump_basic();
-        out.insert("pg_stats".to_owned(), self.dump_pg_stats(release));
-        out.insert("pool_stats".to_owned(), self.dump_pool_stats());
-        out.extend(self.dump_osd_stats());
-        out
+    pub fn dump(&self, release: Release) -> impl Entries {
+        let pgs = ("pg_stats", self.dump_pg_stats(release));
+        Then(
+            Then(self.dump_basic(), pgs),
+            Then(("pool_stats", self.dump_pool_stats()), self.dump_osd_stats()),
+        )
     }
 
     /// Version and sums.
@@ -46,7 +41,7 @@ impl PgMap {
         out.insert("last_osdmap_epoch".to_owned(), 0.into());
         out.insert("last_pg_scan".to_owned(), 0.into());
         out.insert("pg_stats_sum".to_owned(), json!(self.pg_sum));
-        out.insert("osd_stats_sum".to_owned(), self.osd_sum.dump(true).into());
+        out.insert("osd_stats_sum".to_owned(), map_of(&self.osd_sum.dump(true)).into());
         out.extend(self.dump_delta());
         out
     }
@@ -59,38 +54,34 @@ impl PgMap {
         [("pg_stats_delta".to_owned(), delta.into())].into_iter().collect()
     }
 
-    #[must_use]
-    pub fn dump_pg_stats(&self, release: Release) -> Value {
-        pg_stats_json(self.pg_stat.iter().map(|(pg, stat)| (*pg, stat)), release)
+    pub fn dump_pg_stats(&self, release: Release) -> impl Serialize {
+        pg_stats_json(move || self.pg_stat.iter().map(|(pg, stat)| (*pg, stat)), release)
     }
 
-    #[must_use]
-    pub fn dump_pg_stats_brief(&self) -> Value {
-        let one = |(pg, stat): (&Pg, &Arc<PgStat>)| keyed([("pgid", json!(pg))], stat.dump_brief());
-        self.pg_stat.iter().map(one).collect()
+    pub fn dump_pg_stats_brief(&self) -> impl Serialize {
+        List(|| self.pg_stat.iter().map(|(pg, stat)| Object(Then(("pgid", *pg), stat.dump_brief()))))
     }
 
     /// `mgr.get("pool_stats")`, without the key around it.
-    #[must_use]
-    pub fn dump_pool_stats(&self) -> Value {
-        let one = |(pool, stat): (&i64, &PoolStat)| {
-            let num_pg = self.num_pg_by_pool.get(pool).copied().unwrap_or(0);
-            keyed([("poolid", (*pool).into()), ("num_pg", num_pg.into())], object(stat))
-        };
-        self.pg_pool_sum.iter().map(one).collect()
+    pub fn dump_pool_stats(&self) -> impl Serialize {
+        List(|| {
+            self.pg_pool_sum.iter().map(|(pool, stat)| {
+                let num_pg = self.num_pg_by_pool.get(pool).copied().unwrap_or(0);
+                Object(Then(Then(("poolid", *pool), ("num_pg", num_pg)), object(stat)))
+            })
+        })
     }
 
     /// `osd_stats` and `pool_statfs`; `mgr.get("osd_stats")`.
-    #[must_use]
-    pub fn dump_osd_stats(&self) -> Map<String, Value> {
-        let osds = self.osd_stat.iter().map(|(osd, stat)| keyed([("osd", (*osd).into())], stat.dump(false)));
-        let statfs = self.pool_statfs.iter().map(|((pool, osd), statfs)| {
-            keyed([("poolid", (*pool).into()), ("osd", (*osd).into())], object(statfs))
+    pub fn dump_osd_stats(&self) -> impl Entries {
+        let osds =
+            List(|| self.osd_stat.iter().map(|(osd, stat)| Object(Then(("osd", *osd), stat.dump(false)))));
+        let statfs = List(|| {
+            self.pool_statfs.iter().map(|((pool, osd), statfs)| {
+                Object(Then(Then(("poolid", *pool), ("osd", *osd)), object(statfs)))
+            })
         });
-        let mut out = Map::new();
-        out.insert("osd_stats".to_owned(), osds.collect());
-        out.insert("pool_statfs".to_owned(), statfs.collect());
-        out
+        Then(("osd_stats", osds), ("pool_statfs", statfs))
     }
 
     /// `mgr.get("osd_ping_times")`.
@@ -196,9 +187,11 @@ impl PgMap {
 }
 
 /// The list of `pg ls` and `pg dump_stuck`.
-#[must_use]
-pub fn pg_stats_json<'a>(pgs: impl Iterator<Item = (Pg, &'a Arc<PgStat>)>, release: Release) -> Value {
-    pgs.map(|(pg, stat)| keyed([("pgid", json!(pg))], stat.dump(release))).collect()
+pub fn pg_stats_json<'a, I>(pgs: impl Fn() -> I, release: Release) -> impl Serialize
+where
+    I: Iterator<Item = (Pg, &'a Arc<PgStat>)>,
+{
+    List(move || pgs().map(move |(pg, stat)| Object(Then(("pgid", pg), stat.dump(release)))))
 }
 
 const SUM_COLUMNS: [&str; 10] = [

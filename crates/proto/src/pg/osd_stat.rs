@@ -3,8 +3,10 @@
 
 use super::{Pow2Hist, StoreStatfs};
 use crate::features;
+use crate::json::{Entries, List};
 use axon_denc::{Decode, Encode, Features, Reader, Result, Writer};
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// `objectstore_perf_stat_t`: the object store's latencies in nanoseconds.
@@ -249,40 +251,47 @@ impl OsdStat {
     }
 
     /// `osd_stat_t::dump`; `with_net` adds the heartbeat times.
-    #[must_use]
-    pub fn dump(&self, with_net: bool) -> Map<String, Value> {
-        let statfs = &self.statfs;
-        let alerts = self.os_alerts.iter().flat_map(|(osd, alerts)| {
-            alerts.iter().map(move |(name, message)| format!(" osd: {osd} {name}:{message}"))
+    pub fn dump(&self, with_net: bool) -> impl Entries {
+        Dump(self, with_net)
+    }
+}
+
+struct Dump<'a>(&'a OsdStat, bool);
+
+impl Entries for Dump<'_> {
+    fn entries<M: SerializeMap>(&self, out: &mut M) -> std::result::Result<(), M::Error> {
+        let (stat, with_net) = (self.0, self.1);
+        let statfs = &stat.statfs;
+        let alerts = List(|| {
+            stat.os_alerts.iter().flat_map(|(osd, alerts)| {
+                alerts.iter().map(move |(name, message)| format!(" osd: {osd} {name}:{message}"))
+            })
         });
-        let alerts: Vec<String> = alerts.collect();
-        let mut out = Map::new();
-        let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
-        put("up_from", self.up_from.into());
-        put("seq", self.seq.into());
-        put("num_pgs", self.num_pgs.into());
-        put("num_osds", self.num_osds.into());
-        put("num_per_pool_osds", self.num_per_pool_osds.into());
-        put("num_per_pool_omap_osds", self.num_per_pool_omap_osds.into());
-        put("kb", statfs.kb().into());
-        put("kb_used", statfs.kb_used_raw().into());
-        put("kb_used_data", statfs.kb_used_data().into());
-        put("kb_used_omap", statfs.kb_used_omap().into());
-        put("kb_used_meta", statfs.kb_used_meta().into());
-        put("kb_avail", statfs.kb_avail().into());
-        put("statfs", json!(statfs));
-        put("hb_peers", json!(self.hb_peers));
-        put("snap_trim_queue_len", self.snap_trim_queue_len.into());
-        put("num_snap_trimming", self.num_snap_trimming.into());
-        put("num_shards_repaired", self.num_shards_repaired.into());
-        put("op_queue_age_hist", json!(self.op_queue_age_hist));
-        put("perf_stat", self.os_perf_stat.dump());
-        put("alerts", json!(alerts));
+        out.serialize_entry("up_from", &stat.up_from)?;
+        out.serialize_entry("seq", &stat.seq)?;
+        out.serialize_entry("num_pgs", &stat.num_pgs)?;
+        out.serialize_entry("num_osds", &stat.num_osds)?;
+        out.serialize_entry("num_per_pool_osds", &stat.num_per_pool_osds)?;
+        out.serialize_entry("num_per_pool_omap_osds", &stat.num_per_pool_omap_osds)?;
+        out.serialize_entry("kb", &statfs.kb())?;
+        out.serialize_entry("kb_used", &statfs.kb_used_raw())?;
+        out.serialize_entry("kb_used_data", &statfs.kb_used_data())?;
+        out.serialize_entry("kb_used_omap", &statfs.kb_used_omap())?;
+        out.serialize_entry("kb_used_meta", &statfs.kb_used_meta())?;
+        out.serialize_entry("kb_avail", &statfs.kb_avail())?;
+        out.serialize_entry("statfs", &statfs)?;
+        out.serialize_entry("hb_peers", &stat.hb_peers)?;
+        out.serialize_entry("snap_trim_queue_len", &stat.snap_trim_queue_len)?;
+        out.serialize_entry("num_snap_trimming", &stat.num_snap_trimming)?;
+        out.serialize_entry("num_shards_repaired", &stat.num_shards_repaired)?;
+        out.serialize_entry("op_queue_age_hist", &stat.op_queue_age_hist)?;
+        out.serialize_entry("perf_stat", &stat.os_perf_stat.dump())?;
+        out.serialize_entry("alerts", &alerts)?;
         if with_net {
-            let times: Vec<Value> = self.hb_pingtime.iter().map(|(osd, times)| times.dump(*osd)).collect();
-            put("network_ping_times", times.into());
+            let times = List(|| stat.hb_pingtime.iter().map(|(osd, times)| times.dump(*osd)));
+            out.serialize_entry("network_ping_times", &times)?;
         }
-        out
+        Ok(())
     }
 }
 

@@ -2,9 +2,11 @@
 //! (Tentacle), compat 22; read from 26 on, written as 30 as upstream does, since older readers skip the end.
 
 use super::{EVersion, Intervals, ObjectStatSum, Pg, PgShard, PgState};
+use crate::json::{Entries, List};
 use crate::{Release, UTime};
 use axon_denc::{Decode, Encode, Features, Reader, Result, Writer};
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeMap;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -312,105 +314,121 @@ impl Decode for PgStat {
     }
 }
 
+/// `pg_stat_t::dump` as a release prints it.
+struct Dump<'a>(&'a PgStat, Release);
+
+impl Entries for Dump<'_> {
+    fn entries<M: SerializeMap>(&self, out: &mut M) -> std::result::Result<(), M::Error> {
+        let Dump(stat, release) = self;
+        stat.dump_history(out)?;
+        stat.dump_scrubs(*release, out)?;
+        out.serialize_entry("stat_sum", &stat.stats)?;
+        stat.dump_places(out)
+    }
+}
+
+/// `pg_stat_t::dump_brief`.
+struct Brief<'a>(&'a PgStat);
+
+impl Entries for Brief<'_> {
+    fn entries<M: SerializeMap>(&self, out: &mut M) -> std::result::Result<(), M::Error> {
+        let stat = self.0;
+        out.serialize_entry("state", &stat.state)?;
+        out.serialize_entry("up", &stat.up)?;
+        out.serialize_entry("acting", &stat.acting)?;
+        out.serialize_entry("up_primary", &stat.up_primary)?;
+        out.serialize_entry("acting_primary", &stat.acting_primary)
+    }
+}
+
 impl PgStat {
     /// `pg_stat_t::dump` as `release` prints it.
-    #[must_use]
-    pub fn dump(&self, release: Release) -> Map<String, Value> {
-        let mut out = Map::new();
-        self.dump_history(&mut out);
-        self.dump_scrubs(release, &mut out);
-        out.insert("stat_sum".to_owned(), json!(self.stats));
-        self.dump_places(&mut out);
-        out
+    pub fn dump(&self, release: Release) -> impl Entries {
+        Dump(self, release)
     }
 
     /// `pg_stat_t::dump_brief`.
-    #[must_use]
-    pub fn dump_brief(&self) -> Map<String, Value> {
-        let mut out = Map::new();
-        out.insert("state".to_owned(), json!(self.state));
-        out.insert("up".to_owned(), json!(self.up));
-        out.insert("acting".to_owned(), json!(self.acting));
-        out.insert("up_primary".to_owned(), self.up_primary.into());
-        out.insert("acting_primary".to_owned(), self.acting_primary.into());
-        out
+    pub fn dump_brief(&self) -> impl Entries {
+        Brief(self)
     }
 
-    fn dump_history(&self, out: &mut Map<String, Value>) {
-        let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
-        put("version", json!(self.version));
-        put("reported_seq", self.reported_seq.into());
-        put("reported_epoch", self.reported_epoch.into());
-        put("state", json!(self.state));
-        put("last_fresh", json!(self.last_fresh));
-        put("last_change", json!(self.last_change));
-        put("last_active", json!(self.last_active));
-        put("last_peered", json!(self.last_peered));
-        put("last_clean", json!(self.last_clean));
-        put("last_became_active", json!(self.last_became_active));
-        put("last_became_peered", json!(self.last_became_peered));
-        put("last_unstale", json!(self.last_unstale));
-        put("last_undegraded", json!(self.last_undegraded));
-        put("last_fullsized", json!(self.last_fullsized));
-        put("mapping_epoch", self.mapping_epoch.into());
-        put("log_start", json!(self.log_start));
-        put("ondisk_log_start", json!(self.ondisk_log_start));
-        put("created", self.created.into());
-        put("last_epoch_clean", self.last_epoch_clean.into());
-        put("parent", json!(self.parent));
-        put("parent_split_bits", self.parent_split_bits.into());
+    fn dump_history<M: SerializeMap>(&self, out: &mut M) -> std::result::Result<(), M::Error> {
+        out.serialize_entry("version", &self.version)?;
+        out.serialize_entry("reported_seq", &self.reported_seq)?;
+        out.serialize_entry("reported_epoch", &self.reported_epoch)?;
+        out.serialize_entry("state", &self.state)?;
+        out.serialize_entry("last_fresh", &self.last_fresh)?;
+        out.serialize_entry("last_change", &self.last_change)?;
+        out.serialize_entry("last_active", &self.last_active)?;
+        out.serialize_entry("last_peered", &self.last_peered)?;
+        out.serialize_entry("last_clean", &self.last_clean)?;
+        out.serialize_entry("last_became_active", &self.last_became_active)?;
+        out.serialize_entry("last_became_peered", &self.last_became_peered)?;
+        out.serialize_entry("last_unstale", &self.last_unstale)?;
+        out.serialize_entry("last_undegraded", &self.last_undegraded)?;
+        out.serialize_entry("last_fullsized", &self.last_fullsized)?;
+        out.serialize_entry("mapping_epoch", &self.mapping_epoch)?;
+        out.serialize_entry("log_start", &self.log_start)?;
+        out.serialize_entry("ondisk_log_start", &self.ondisk_log_start)?;
+        out.serialize_entry("created", &self.created)?;
+        out.serialize_entry("last_epoch_clean", &self.last_epoch_clean)?;
+        out.serialize_entry("parent", &self.parent)?;
+        out.serialize_entry("parent_split_bits", &self.parent_split_bits)?;
+        Ok(())
     }
 
-    fn dump_scrubs(&self, release: Release, out: &mut Map<String, Value>) {
+    fn dump_scrubs<M: SerializeMap>(
+        &self,
+        release: Release,
+        out: &mut M,
+    ) -> std::result::Result<(), M::Error> {
         let reef = release >= Release::Reef;
-        let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
-        put("last_scrub", json!(self.last_scrub));
-        put("last_scrub_stamp", json!(self.last_scrub_stamp));
-        put("last_deep_scrub", json!(self.last_deep_scrub));
-        put("last_deep_scrub_stamp", json!(self.last_deep_scrub_stamp));
-        put("last_clean_scrub_stamp", json!(self.last_clean_scrub_stamp));
+        out.serialize_entry("last_scrub", &self.last_scrub)?;
+        out.serialize_entry("last_scrub_stamp", &self.last_scrub_stamp)?;
+        out.serialize_entry("last_deep_scrub", &self.last_deep_scrub)?;
+        out.serialize_entry("last_deep_scrub_stamp", &self.last_deep_scrub_stamp)?;
+        out.serialize_entry("last_clean_scrub_stamp", &self.last_clean_scrub_stamp)?;
         if reef {
-            put("objects_scrubbed", self.objects_scrubbed.into());
+            out.serialize_entry("objects_scrubbed", &self.objects_scrubbed)?;
         }
-        put("log_size", self.log_size.into());
+        out.serialize_entry("log_size", &self.log_size)?;
         if reef {
-            put("log_dups_size", self.log_dups_size.into());
+            out.serialize_entry("log_dups_size", &self.log_dups_size)?;
         }
-        put("ondisk_log_size", self.ondisk_log_size.into());
-        put("stats_invalid", self.stats_invalid.into());
-        put("dirty_stats_invalid", self.dirty_stats_invalid.into());
-        put("omap_stats_invalid", self.omap_stats_invalid.into());
-        put("hitset_stats_invalid", self.hitset_stats_invalid.into());
-        put("hitset_bytes_stats_invalid", self.hitset_bytes_stats_invalid.into());
-        put("pin_stats_invalid", self.pin_stats_invalid.into());
-        put("manifest_stats_invalid", self.manifest_stats_invalid.into());
-        put("snaptrimq_len", self.snaptrimq_len.into());
+        out.serialize_entry("ondisk_log_size", &self.ondisk_log_size)?;
+        out.serialize_entry("stats_invalid", &self.stats_invalid)?;
+        out.serialize_entry("dirty_stats_invalid", &self.dirty_stats_invalid)?;
+        out.serialize_entry("omap_stats_invalid", &self.omap_stats_invalid)?;
+        out.serialize_entry("hitset_stats_invalid", &self.hitset_stats_invalid)?;
+        out.serialize_entry("hitset_bytes_stats_invalid", &self.hitset_bytes_stats_invalid)?;
+        out.serialize_entry("pin_stats_invalid", &self.pin_stats_invalid)?;
+        out.serialize_entry("manifest_stats_invalid", &self.manifest_stats_invalid)?;
+        out.serialize_entry("snaptrimq_len", &self.snaptrimq_len)?;
         if reef {
-            put("last_scrub_duration", self.last_scrub_duration.into());
-            put("scrub_schedule", self.scrub_schedule.to_string().into());
-            put("scrub_duration", self.scrub_duration.into());
-            put("objects_trimmed", self.objects_trimmed.into());
-            put("snaptrim_duration", self.snaptrim_duration.into());
+            out.serialize_entry("last_scrub_duration", &self.last_scrub_duration)?;
+            out.serialize_entry("scrub_schedule", &self.scrub_schedule.to_string())?;
+            out.serialize_entry("scrub_duration", &self.scrub_duration)?;
+            out.serialize_entry("objects_trimmed", &self.objects_trimmed)?;
+            out.serialize_entry("snaptrim_duration", &self.snaptrim_duration)?;
         }
+        Ok(())
     }
 
-    fn dump_places(&self, out: &mut Map<String, Value>) {
-        let locations: Vec<Value> = self
-            .object_location_counts
-            .iter()
-            .map(|(shards, objects)| {
+    fn dump_places<M: SerializeMap>(&self, out: &mut M) -> std::result::Result<(), M::Error> {
+        let locations = List(|| {
+            self.object_location_counts.iter().map(|(shards, objects)| {
                 let shards: Vec<String> = shards.iter().map(ToString::to_string).collect();
                 json!({ "shards": shards.join(","), "objects": objects })
             })
-            .collect();
-        let mut put = |key: &str, value: Value| out.insert(key.to_owned(), value);
-        put("up", json!(self.up));
-        put("acting", json!(self.acting));
-        put("avail_no_missing", json!(self.avail_no_missing));
-        put("object_location_counts", locations.into());
-        put("blocked_by", json!(self.blocked_by));
-        put("up_primary", self.up_primary.into());
-        put("acting_primary", self.acting_primary.into());
-        put("purged_snaps", json!(self.purged_snaps));
+        });
+        out.serialize_entry("up", &self.up)?;
+        out.serialize_entry("acting", &self.acting)?;
+        out.serialize_entry("avail_no_missing", &self.avail_no_missing)?;
+        out.serialize_entry("object_location_counts", &locations)?;
+        out.serialize_entry("blocked_by", &self.blocked_by)?;
+        out.serialize_entry("up_primary", &self.up_primary)?;
+        out.serialize_entry("acting_primary", &self.acting_primary)?;
+        out.serialize_entry("purged_snaps", &self.purged_snaps)?;
+        Ok(())
     }
 }

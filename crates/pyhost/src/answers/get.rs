@@ -7,6 +7,7 @@ use crate::link::Refusal;
 use axon_core::State;
 use axon_core::daemons::DaemonKey;
 use axon_denc::{Encode, Features};
+use axon_proto::json::Object;
 use axon_proto::pg::PgState;
 use axon_proto::release::Dump;
 use serde_json::{Map, Value, json};
@@ -117,21 +118,23 @@ impl Desk {
             }
             "pg_dump" => {
                 let sources = of_pgs();
-                text(name, sources, move || serde_json::to_vec(&pgs.dump(release)))
+                text(name, sources, move || serde_json::to_vec(&Object(pgs.dump(release))))
             }
             "pg_stats" => {
                 let sources = of_pgs();
                 text(name, sources, move || {
-                    serde_json::to_vec(&json!({"pg_stats": pgs.dump_pg_stats(release)}))
+                    serde_json::to_vec(&Object(("pg_stats", pgs.dump_pg_stats(release))))
                 })
             }
             "pool_stats" => {
                 let sources = of_pgs();
-                text(name, sources, move || serde_json::to_vec(&json!({"pool_stats": pgs.dump_pool_stats()})))
+                text(name, sources, move || {
+                    serde_json::to_vec(&Object(("pool_stats", pgs.dump_pool_stats())))
+                })
             }
             "osd_stats" => {
                 let sources = of_pgs();
-                text(name, sources, move || serde_json::to_vec(&pgs.dump_osd_stats()))
+                text(name, sources, move || serde_json::to_vec(&Object(pgs.dump_osd_stats())))
             }
             "osd_ping_times" => {
                 let sources = of_pgs();

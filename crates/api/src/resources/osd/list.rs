@@ -11,6 +11,7 @@ use crate::release::Release;
 use axon_core::State;
 use axon_core::daemons::DaemonKey;
 use axon_core::perf::DaemonPerf;
+use axon_proto::json::{Object, Then};
 use axon_proto::osd_map::OSDMap;
 use http::{HeaderName, HeaderValue};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -104,9 +105,7 @@ impl Serialize for Row<'_> {
         let mut out = s.serialize_map(None)?;
         in_map(&self.state.osd_map, self.osd).fields(&mut out)?;
         if let Some(stat) = self.state.pg_map.osd_stat.get(&self.osd) {
-            let head = [("osd".to_owned(), Value::from(self.osd))];
-            let stat: Map<String, Value> = head.into_iter().chain(stat.dump(false)).collect();
-            out.serialize_entry("osd_stats", &stat)?;
+            out.serialize_entry("osd_stats", &Object(Then(("osd", self.osd), stat.dump(false))))?;
         }
         if let Some(node) = self.places.node(self.osd) {
             out.serialize_entry("tree", &**node)?;
