@@ -72,6 +72,10 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
         settings.set(Level::Default, "keyring", "$mgr_data/keyring");
     }
     settings.set(Level::Override, "daemonize", (!args.foreground).to_string());
+    #[cfg(debug_assertions)]
+    if settings.value("axon_test_modules").as_deref() == Some("true") {
+        axon_mgr::with_hostile_module();
+    }
     // Key and monitors before going into the background: the caller sees what is wrong with them. The runtime is gone
     // with its threads before the fork.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -82,7 +86,7 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
     }
     let log = log::start(&settings, args.debug)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         become_user(args)?;
         let module_path = settings.value("mgr_module_path").filter(|p| !p.is_empty());
         let public_ip = settings.value("public_addr").and_then(|text| {
@@ -103,7 +107,10 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
         };
         tokio::spawn(log::reopen_at_hangup(log));
         axon_mgr::run(config, stopped()).await
-    })
+    });
+    // What still runs on threads of its own, a module's command that hangs for one, does not keep the process.
+    runtime.shutdown_background();
+    done
 }
 
 /// Resolves at SIGTERM or SIGINT.

@@ -24,6 +24,9 @@ pub struct Options {
 
 pub async fn run(options: Options) -> Result<()> {
     let mut cluster = Cluster::open(&options.cluster)?;
+    if options.stock {
+        axon_testkit::host_python_modules(&cluster)?;
+    }
     failover::prepare(&mut cluster)?;
     let cluster = Arc::new(cluster);
     let begun = Instant::now();

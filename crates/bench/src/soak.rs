@@ -25,6 +25,9 @@ pub struct Options {
 
 pub async fn run(options: Options) -> Result<()> {
     let mut cluster = Cluster::open(&options.cluster)?;
+    if options.prometheus.is_some() {
+        axon_testkit::host_python_modules(&cluster)?;
+    }
     cluster.start_manager(Kind::Axon, "x")?;
     cluster.wait_manager("x", Duration::from_secs(90))?;
     cluster.wait_well(&["MGR_MODULE_DEPENDENCY"], Duration::from_secs(120))?;

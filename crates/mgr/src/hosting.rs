@@ -49,7 +49,7 @@ impl HostingConfig {
             entity: format!("mgr.{id}"),
             conf_path: self.conf_path.clone(),
             settings: Arc::new(self.settings.clone()),
-            native: axon_modules::ALL.iter().map(|module| module.name.to_owned()).collect(),
+            native: axon_modules::all().map(|module| module.name.to_owned()).collect(),
             memory_bytes_max: value("axon_module_memory_bytes_max").and_then(|v| v.parse().ok()).unwrap_or(0),
         }
     }

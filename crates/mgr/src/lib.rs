@@ -14,6 +14,8 @@ mod run;
 mod sysinfo;
 mod tell;
 
+#[cfg(debug_assertions)]
+pub use axon_modules::with_hostile_module;
 pub use hosting::HostingConfig;
 pub use modules::MODULE_PATH;
 pub use run::{Config, run};

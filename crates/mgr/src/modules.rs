@@ -34,7 +34,7 @@ impl Modules {
     #[must_use]
     pub fn infos(&self, release: Release) -> Vec<ModuleInfo> {
         let mut out = vec![dashboard(release)];
-        out.extend(axon_modules::ALL.iter().map(|module| native(module, release)));
+        out.extend(axon_modules::all().map(|module| native(module, release)));
         let stock = self.stock.iter().filter(|(name, _)| !is_native(name));
         out.extend(stock.map(|(_, module)| module.info.clone()));
         out

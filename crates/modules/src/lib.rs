@@ -1,15 +1,17 @@
 //! Native manager modules, a folder each, under upstream's names: options, commands, stored keys and health checks are those of
-//! the Python module of that name, so that a cluster moves between the managers without a change. [`ALL`] is the one table;
-//! the beacon, the command table, permissions and the running of modules follow from its rows.
+//! the Python module of that name, so that a cluster moves between the managers without a change. [`ALL`] is the one table (read
+//! by [`all`]); the beacon, the command table, permissions and the running of modules follow from its rows.
 //!
 //! Invariants: a module is pure functions over a snapshot and its own [`Memory`], with time as an argument; what must be done
-//! is returned as [`Action`]s, which `crates/mgr` (`native.rs`) carries out. Modules know the core, never each other, never a
+//! is returned as [`Action`]s, which `crates/mgr` (`native`) carries out. Modules know the core, never each other, never a
 //! socket.
 //!
 //! Not here: the dashboard (`crates/api`), which serves requests and has tasks of its own.
 
 mod balancer;
 mod crash;
+#[cfg(debug_assertions)]
+mod hostile;
 mod iostat;
 mod memory;
 mod options;
@@ -31,7 +33,7 @@ use axon_proto::{Release, UTime};
 use std::collections::BTreeMap;
 
 /// Every native module.
-pub const ALL: &[Module] = &[
+const ALL: &[Module] = &[
     balancer::MODULE,
     crash::MODULE,
     iostat::MODULE,
@@ -39,6 +41,25 @@ pub const ALL: &[Module] = &[
     progress::MODULE,
     status::MODULE,
 ];
+
+/// A module for tests of what modules must not be able to do; programs that are released do not have it.
+#[cfg(debug_assertions)]
+static HOSTILE: std::sync::OnceLock<Module> = std::sync::OnceLock::new();
+
+/// From now on there is the module `hostile` too. To be called before the first use of [`all`].
+#[cfg(debug_assertions)]
+pub fn with_hostile_module() {
+    let _ = HOSTILE.set(hostile::MODULE);
+}
+
+/// Every native module of this process.
+pub fn all() -> impl Iterator<Item = &'static Module> {
+    #[cfg(debug_assertions)]
+    let hostile = HOSTILE.get();
+    #[cfg(not(debug_assertions))]
+    let hostile = None;
+    ALL.iter().chain(hostile)
+}
 
 /// A module's row.
 pub struct Module {
@@ -204,14 +225,14 @@ pub enum Action {
 /// The native module of that name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Module> {
-    ALL.iter().find(|module| module.name == name)
+    all().find(|module| module.name == name)
 }
 
 /// The module and row of a command of that release.
 #[must_use]
 pub fn find_command(prefix: &str, release: Release) -> Option<(&'static Module, &'static Row)> {
-    let rows = ALL.iter().flat_map(|module| module.commands.iter().map(move |row| (module, row)));
-    rows.into_iter().find(|(_, row)| row.is_of(release) && row.prefix() == prefix)
+    let mut rows = all().flat_map(|module| module.commands.iter().map(move |row| (module, row)));
+    rows.find(|(_, row)| row.is_of(release) && row.prefix() == prefix)
 }
 
 /// Whether the monitors' map has a module on.
@@ -224,7 +245,7 @@ pub fn is_enabled(name: &str, state: &State) -> bool {
 /// What the manager announces of all native modules, the disabled ones too, as upstream does.
 #[must_use]
 pub fn descriptors(release: Release) -> Vec<MonCommandDesc> {
-    let rows = ALL.iter().flat_map(|module| module.commands).filter(|row| row.is_of(release));
+    let rows = all().flat_map(|module| module.commands).filter(|row| row.is_of(release));
     rows.map(|row| MonCommandDesc {
         cmdstring: row.cmdstring.to_owned(),
         helpstring: row.help.to_owned(),
@@ -252,7 +273,7 @@ mod tests {
     #[test]
     fn a_command_is_one_modules_in_every_release() {
         for release in [Release::Pacific, Release::Reef, Release::Tentacle] {
-            let rows = ALL.iter().flat_map(|module| module.commands).filter(|row| row.is_of(release));
+            let rows = all().flat_map(|module| module.commands).filter(|row| row.is_of(release));
             let mut prefixes: Vec<_> = rows.map(Row::prefix).collect();
             let count = prefixes.len();
             prefixes.sort_unstable();

@@ -12,5 +12,5 @@ pub mod process;
 mod rng;
 pub mod soak;
 
-pub use cluster::{config, follow_osd_map};
+pub use cluster::{config, follow_osd_map, host_python_modules};
 pub use rng::Rng;

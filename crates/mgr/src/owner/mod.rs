@@ -251,6 +251,11 @@ impl Owner {
 
     /// The clock moved: beacon, and while active the report to the monitors.
     pub fn handle_tick(&mut self, now: UTime) {
+        if let lifecycle::Phase::Activating { missing } = self.lifecycle.phase()
+            && now.sec.saturating_sub(self.activated.sec) >= LATE_SECS
+        {
+            tracing::warn!(?missing, "still becoming active");
+        }
         self.send_beacon();
         if self.is_chosen() {
             self.send_report(now);
@@ -322,6 +327,9 @@ impl Owner {
         self.effects.push(Effect::ToDaemon(session, message.into()));
     }
 }
+
+/// An activation that takes so long is told, with what it waits for.
+const LATE_SECS: u32 = 5;
 
 /// What Axon tells the monitors that it supports.
 pub const MGR_FEATURES: Features = Features(axon_proto::features::SUPPORTED);

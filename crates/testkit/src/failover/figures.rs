@@ -41,7 +41,8 @@ pub struct Report {
     /// Answers by kind of question, how they ended, and whose manager served.
     pub answers: BTreeMap<String, u64>,
     pub io: (u64, u64),
-    pub violations: Vec<String>,
+    /// How often what was wrong.
+    pub violations: BTreeMap<String, u64>,
     /// What upstream's manager refused or answered wrongly; told, not judged.
     pub upstreams: BTreeMap<String, u64>,
 }
@@ -51,6 +52,10 @@ const EOPNOTSUPP: i32 = 95;
 impl Report {
     pub fn time(&mut self, what: &str, took: Duration) {
         self.times.entry(what.to_owned()).or_default().add(took);
+    }
+
+    pub fn violate(&mut self, line: String) {
+        *self.violations.entry(line).or_default() += 1;
     }
 
     /// Counts an answer; what Axon did wrong is a violation.
@@ -72,11 +77,11 @@ impl Report {
             return;
         }
         let line =
-            format!("{} ({whose}): {end}: {}", answer.kind, words.chars().take(300).collect::<String>());
+            format!("{} ({whose}): {end}: {}", answer.kind, words.chars().take(160).collect::<String>());
         if by == Some(Kind::Ceph) && matches!(answer.outcome, Outcome::Refused(..) | Outcome::Wrong(_)) {
             *self.upstreams.entry(line).or_default() += 1;
         } else {
-            self.violations.push(format!("round {}: {line}", self.rounds));
+            self.violate(format!("round {}: {line}", self.rounds));
         }
     }
 

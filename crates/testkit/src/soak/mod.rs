@@ -113,7 +113,7 @@ pub async fn run(cluster: &Arc<Cluster>, options: &Options, told: &(dyn Fn(&str)
     if let Some(port) = options.prometheus {
         enable_prometheus(cluster, port).await?;
     }
-    let truth = failover::truth(&client).await?;
+    let truth = failover::truth(&client, options.prometheus.is_some()).await?;
 
     let account = Arc::new(Account::default());
     let mut workers = JoinSet::new();

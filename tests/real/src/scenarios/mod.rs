@@ -11,6 +11,7 @@ mod cluster_log;
 mod commands;
 mod failover;
 mod faults;
+mod hostile;
 mod launcher;
 mod legacy;
 mod mds;
@@ -50,6 +51,7 @@ pub const ALL: &[Scenario] = &[
     row("v20_is_spoken_in_crc_mode", everywhere, revision0::v20_is_spoken_in_crc_mode),
     row("traces_show_every_hop", everywhere, restarts::traces_show_every_hop),
     row("every_command_is_accounted_for_through_faults", everywhere, faults::every_command_is_accounted_for),
+    row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
     row(
         "what_keeps_a_manager_from_starting_is_told",
         everywhere,
@@ -64,6 +66,10 @@ const fn row(name: &'static str, on: fn(Release) -> bool, run: fn(&mut Bench) ->
 
 fn with_stock_modules(release: Release) -> bool {
     release.stock_modules_load()
+}
+
+fn on_tentacle(release: Release) -> bool {
+    release == Release::Tentacle
 }
 
 fn everywhere(_: Release) -> bool {

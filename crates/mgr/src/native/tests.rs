@@ -1,7 +1,10 @@
 //! Modules that panic, take too long, are off.
 
 use super::*;
+use crate::run::Report;
 use axon_core::{CommandError, CommandSink, Kv, KvUpdate};
+use axon_modules::{Memory, Tick, Work};
+use axon_proto::health::HealthCheckMap;
 use axon_proto::mgr_map::MgrMap;
 use futures::future::BoxFuture;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -46,7 +49,7 @@ async fn next(reports: &mut mpsc::Receiver<Report>) -> HealthCheckMap {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_module_that_panics_warns_until_it_works_again() {
     let (tx, mut reports) = mpsc::channel(8);
     let tick = UNSTABLE.tick.unwrap();
@@ -55,7 +58,7 @@ async fn a_module_that_panics_warns_until_it_works_again() {
         tick,
         cluster: cluster("unstable"),
         reports: tx,
-        memory: SharedMemory::default(),
+        workers: Arc::default(),
     };
     let task = tokio::spawn(running.run(Arc::default()));
     let checks = next(&mut reports).await.checks;
@@ -68,13 +71,8 @@ async fn a_module_that_panics_warns_until_it_works_again() {
 async fn a_disabled_module_neither_works_nor_warns() {
     let (tx, mut reports) = mpsc::channel(8);
     let tick = Tick { period_secs: |_| 1, watches: &[], run: |_, _, _| panic!("it is off") };
-    let running = Running {
-        module: &UNSTABLE,
-        tick,
-        cluster: cluster("other"),
-        reports: tx,
-        memory: SharedMemory::default(),
-    };
+    let running =
+        Running { module: &UNSTABLE, tick, cluster: cluster("other"), reports: tx, workers: Arc::default() };
     let task = tokio::spawn(running.run(Arc::default()));
     assert!(next(&mut reports).await.checks.is_empty());
     task.abort();
@@ -114,10 +112,53 @@ async fn modules_are_woken_by_what_they_watch_and_by_options() {
 }
 
 #[tokio::test]
-async fn a_module_remembers_until_the_manager_is_no_longer_active() {
+async fn what_a_module_remembers_goes_with_the_activation() {
     let native = Native::new(mpsc::channel(8).0);
-    let memory = native.memory("progress");
-    assert!(Arc::ptr_eq(&memory, &native.memory("progress")));
+    let ask = async || {
+        let given = native.workers.remembering("progress", |_: &mut Memory| std::thread::current().id());
+        given.unwrap().answer.await.unwrap()
+    };
+    let (first, second) = (ask().await, ask().await);
     native.stop();
-    assert!(!Arc::ptr_eq(&memory, &native.memory("progress")));
+    assert_eq!((first == second, first == ask().await), (true, false));
+}
+
+static BLOCKED: Module = Module {
+    name: "blocked",
+    options: |_| Vec::new(),
+    commands: &[],
+    tick: Some(Tick {
+        period_secs: |_| 1,
+        watches: &[],
+        run: |_, _, _| loop {
+            std::thread::park();
+        },
+    }),
+};
+
+#[tokio::test]
+async fn a_module_that_blocks_warns_until_it_is_disabled_and_begins_anew_when_enabled() {
+    let (tx, mut reports) = mpsc::channel(8);
+    let cluster = cluster("blocked");
+    let with = |modules: &str, secs: &str| {
+        let mut state = (*cluster.state()).clone();
+        state.mgr_map = Arc::new(MgrMap { modules: [modules.to_owned()].into(), ..MgrMap::default() });
+        let settings = Arc::make_mut(&mut state.settings);
+        settings.set(axon_core::config::Level::File, "axon_module_secs_max", secs);
+        cluster.publish(state);
+    };
+    with("blocked", "0");
+    let tick = BLOCKED.tick.unwrap();
+    let workers = Arc::new(Workers::default());
+    let running =
+        Running { module: &BLOCKED, tick, cluster: cluster.clone(), reports: tx, workers: workers.clone() };
+    let task = tokio::spawn(running.run(Arc::default()));
+    let checks = next(&mut reports).await.checks;
+    assert_eq!(checks["MGR_MODULE_ERROR"].summary, "Module 'blocked' has failed: it takes too long");
+    assert_eq!(checks["MGR_MODULE_ERROR"].severity, axon_proto::health::HealthStatus::WARN);
+    with("other", "0");
+    assert!(next(&mut reports).await.checks.is_empty(), "who is disabled does not warn");
+    let answer = workers.remembering("blocked", |_| "a new thread").unwrap().answer;
+    assert_eq!(timeout(Duration::from_secs(5), answer).await.unwrap().unwrap(), "a new thread");
+    task.abort();
 }
