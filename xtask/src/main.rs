@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod cluster;
+mod coverage;
 mod demo;
 mod test;
 
@@ -21,6 +22,8 @@ enum Task {
     /// Real Ceph clusters in a folder.
     #[command(subcommand)]
     Cluster(cluster::Task),
+    /// Write docs/api-coverage.md: who answers each operation of upstream's.
+    Coverage,
     /// A real cluster managed by Axon, ready to log in to.
     Demo(demo::Demo),
     /// Every check: fast ones, then real clusters.
@@ -41,6 +44,7 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Bench(bench) => bench::run(&bench),
         Task::Cluster(task) => cluster::run(task),
+        Task::Coverage => coverage::run(),
         Task::Demo(demo) => demo::run(&demo),
         Task::Test(test) => test::run(&test),
     }

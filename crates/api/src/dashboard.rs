@@ -13,6 +13,7 @@ use crate::kept::Kept;
 use crate::own_writes::OwnWrites;
 use crate::release::Release;
 use crate::settings::Settings;
+use crate::stock::{Forwarder, Stock};
 use crate::tasks::Tasks;
 use arc_swap::ArcSwap;
 use axon_core::pool_history::PoolHistory;
@@ -35,6 +36,8 @@ pub trait ClusterLog: Send + Sync {
 pub struct Setup {
     /// Without one, audit lines go to the process's own log only.
     pub cluster_log: Option<Arc<dyn ClusterLog>>,
+    /// Without it only native operations are served.
+    pub stock: Option<Arc<dyn Stock>>,
 }
 
 /// The module at work.
@@ -43,6 +46,8 @@ pub struct Dashboard {
     pub setup: Setup,
     pub lockout: Lockout,
     pub tasks: Tasks,
+    /// The way to the stock dashboard, where Python modules run.
+    pub stock: Option<Forwarder>,
     /// Options of logging subsystems, once somebody asked (`resources::cluster_conf`).
     pub(crate) debug_options: tokio::sync::OnceCell<Vec<serde_json::Value>>,
     /// Clients of the file systems, as their MDSs listed them last.
@@ -96,6 +101,7 @@ impl Dashboard {
         };
         let dash = Dashboard {
             cluster,
+            stock: setup.stock.clone().map(Forwarder::new),
             setup,
             release,
             writes,
@@ -159,6 +165,35 @@ impl Dashboard {
             self.generation.fetch_add(1, Ordering::AcqRel);
         }
         Ok(result)
+    }
+
+    /// Counts changes of users, roles and revocations.
+    #[must_use]
+    pub fn access_generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Whether what the monitors have pushed holds the users that we know.
+    #[must_use]
+    pub fn access_is_pushed(&self) -> bool {
+        let state = self.cluster.state();
+        let pushed =
+            state.module_store(MODULE, db::KEY).and_then(|text| AccessDb::load(Some(text), None).ok());
+        pushed.map_or_else(|| *self.access() == AccessDb::default(), |pushed| pushed == *self.access())
+    }
+
+    /// Takes over what the stock dashboard has stored about users (it makes them at a single sign-on).
+    pub async fn take_over_access(&self) {
+        let _one = self.changing.lock().await;
+        let Some(text) = self.stored(db::KEY) else { return };
+        match AccessDb::load(Some(&text), None) {
+            Ok(stored) if stored != *self.access() => {
+                self.access.store(Arc::new(stored));
+                self.generation.fetch_add(1, Ordering::AcqRel);
+            }
+            Ok(_) => {}
+            Err(why) => tracing::warn!(%why, "the stock dashboard's users cannot be read"),
+        }
     }
 
     /// A new token, and its claims. `ttl_secs` `None`: the option's.

@@ -6,6 +6,7 @@
 //! - `commands`: `ceph dashboard …`, one row each
 //! - `access`, `auth`, `settings`, `tasks`, `audit`: users, tokens, settings, tasks, audit
 //! - `outbound`: requests to other servers; `smart`: health of devices; `kept`: parts of answers, per epoch
+//! - `stock`: what is not native goes to the stock dashboard module
 //! - `server`: sockets and TLS; `ui`: the stock web UI; `openapi`: the document
 //!
 //! How to add an operation: `docs/adding/operation.md`.
@@ -26,6 +27,7 @@ pub mod resources;
 pub mod server;
 pub mod settings;
 pub(crate) mod smart;
+pub mod stock;
 pub mod tasks;
 pub mod telemetry;
 pub mod ui;

@@ -124,7 +124,7 @@ fn responses(route: &Route) -> Value {
     let success = match op.method {
         Verb::Get => "OK",
         Verb::Post => "Resource created.",
-        Verb::Put => "Resource updated.",
+        Verb::Put | Verb::Patch => "Resource updated.",
         Verb::Delete => "Resource deleted.",
     };
     let mut out = json!({

@@ -84,6 +84,7 @@ pub struct Bench {
     unreachable: Vec<(&'static str, i32)>,
     pushes: bool,
     resources: &'static [Resource],
+    setup: Setup,
 }
 
 impl Bench {
@@ -99,6 +100,7 @@ impl Bench {
             unreachable: Vec::new(),
             pushes: true,
             resources: resources::ALL,
+            setup: Setup::default(),
         };
         bench.user("admin", &["administrator"])
     }
@@ -178,6 +180,18 @@ impl Bench {
         self
     }
 
+    /// With a stock dashboard behind it.
+    pub fn stock(mut self, stock: Arc<dyn crate::stock::Stock>) -> Self {
+        self.setup.stock = Some(stock);
+        self
+    }
+
+    /// With a cluster log.
+    pub fn cluster_log(mut self, log: Arc<dyn crate::ClusterLog>) -> Self {
+        self.setup.cluster_log = Some(log);
+        self
+    }
+
     /// Starts it.
     pub async fn start(mut self) -> Running {
         self.kv.push(("mgr/dashboard/accessdb_v2".to_owned(), self.db.to_text()));
@@ -200,8 +214,7 @@ impl Bench {
         });
         let cluster = Cluster::new(self.state, sink.clone());
         let _ = sink.cluster.set(cluster.clone());
-        let setup = Setup::default();
-        let dash = Dashboard::start(cluster, setup).await.unwrap();
+        let dash = Dashboard::start(cluster, self.setup).await.unwrap();
         let ui = Ui::new(Path::new("/nonexistent"));
         let api = Api::new(dash.clone(), self.resources, ui).unwrap();
         Running { api, dash, sink }

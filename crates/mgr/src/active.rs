@@ -2,9 +2,11 @@
 //! points to the active manager.
 
 use crate::dispatch::Dispatcher;
+use crate::door::Door;
 use crate::log::Log;
 use crate::run::Report;
 use axon_api::server::{Server, Status};
+use axon_api::stock::Stock;
 use axon_api::{Dashboard, Setup, resources};
 use axon_core::Cluster;
 use axon_core::config::Settings;
@@ -145,7 +147,12 @@ async fn serve(
     while !cluster.state().kv.is_known("mgr/") {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let setup = Setup { cluster_log: Some(Arc::new(Log::new(reports.clone()))) };
+    // Where no Python module runs there is no host of that name.
+    let stock = dispatcher.hosts().filter(|hosts| hosts.has("dashboard"));
+    let setup = Setup {
+        cluster_log: Some(Arc::new(Log::new(reports.clone()))),
+        stock: stock.map(|hosts| Arc::new(Door(hosts.clone())) as Arc<dyn Stock>),
+    };
     let dash = loop {
         match Dashboard::start(cluster.clone(), setup.clone()).await {
             Ok(dash) => break dash,

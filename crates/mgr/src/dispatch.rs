@@ -87,6 +87,11 @@ impl Dispatcher {
         let _ = self.hosts.set(hosts);
     }
 
+    /// The stock modules' hosts.
+    pub fn hosts(&self) -> Option<&Hosts> {
+        self.hosts.get()
+    }
+
     /// The dashboard of this activation, or none.
     pub fn set_dashboard(&self, dashboard: Option<Arc<Dashboard>>) {
         self.dashboard.store(dashboard);

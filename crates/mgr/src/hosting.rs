@@ -61,8 +61,21 @@ impl HostingConfig {
         if !self.enabled() {
             return names.into_iter().map(not_hosted).collect();
         }
-        describe(&self.setup(id), &names).await
+        let has_dashboard = find_modules(Path::new(&self.module_path)).contains(DASHBOARD);
+        let mut stock = describe(&self.setup(id), &names).await;
+        if has_dashboard {
+            stock.insert(DASHBOARD.to_owned(), behind_ours());
+        }
+        stock
     }
+}
+
+const DASHBOARD: &str = "dashboard";
+
+/// The stock dashboard: what it is for the cluster, the native one says. It runs once the REST server has a request for it.
+fn behind_ours() -> Description {
+    let info = ModuleInfo { name: DASHBOARD.to_owned(), can_run: true, ..ModuleInfo::default() };
+    Description { info, loaded: true, notify: BTreeSet::from(["clog".to_owned()]), ..Description::default() }
 }
 
 /// A module that is installed and not run, which its enabling does not change.

@@ -3,6 +3,7 @@
 mod active;
 mod admin_socket;
 mod dispatch;
+mod door;
 mod hosting;
 mod identity;
 mod log;

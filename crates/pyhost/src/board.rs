@@ -4,6 +4,7 @@ use axon_proto::EntityAddrVec;
 use axon_proto::health::{HealthCheckMap, HealthStatus};
 use axon_proto::msgs::mon_mgr_report::ProgressEvent;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -28,6 +29,8 @@ pub struct ModuleBoard {
     pub failures: u32,
     pub health: HealthCheckMap,
     pub uri: String,
+    /// Where the stock dashboard serves: a Unix socket in a folder of its own.
+    pub door: Option<PathBuf>,
     /// RADOS clients to be blocklisted with this manager: name and addresses.
     pub clients: Vec<(String, EntityAddrVec)>,
     pub pid: Option<u32>,

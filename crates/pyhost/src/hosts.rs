@@ -2,7 +2,7 @@
 //! (`PyModuleRegistry`, `ActivePyModules`).
 
 use crate::answers::{Caller, Desk, Documents, Schemas};
-use crate::board::{Board, Writer};
+use crate::board::{Board, Phase, Writer};
 use crate::describe::Descriptions;
 use crate::link::{Answer, Link, LinkError, Refusal};
 use crate::setup::{Outside, Setup};
@@ -11,8 +11,9 @@ use axon_core::{Cluster, CommandOutput};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -33,6 +34,9 @@ const COMMAND_SECS_MAX: u64 = 300;
 /// How long a call from one module to another may take.
 const REMOTE_SECS_MAX: u64 = 240;
 
+/// How long a question to a module's process may take.
+const ASK_SECS_MAX: u64 = 20;
+
 const EINVAL: i32 = 22;
 const EIO: i32 = 5;
 const EOPNOTSUPP: i32 = 95;
@@ -48,6 +52,8 @@ struct Inner {
     desk: Arc<Desk>,
     hosts: std::sync::OnceLock<BTreeMap<String, Host>>,
     tokens: AtomicU64,
+    /// Those that run because somebody asked for them, as long as this manager is active.
+    summoned: Mutex<BTreeSet<String>>,
 }
 
 /// A handle to all of them. Cheap to clone.
@@ -72,7 +78,12 @@ impl Hosts {
             documents: Documents::default(),
             schemas: Schemas::default(),
         });
-        let inner = Inner { desk, hosts: std::sync::OnceLock::new(), tokens: AtomicU64::new(1) };
+        let inner = Inner {
+            desk,
+            hosts: std::sync::OnceLock::new(),
+            tokens: AtomicU64::new(1),
+            summoned: Mutex::default(),
+        };
         let hosts = Hosts(Arc::new(inner));
         let all = hosts.0.desk.descriptions.iter().filter(|(_, d)| d.loaded && d.info.can_run);
         let started = all.map(|(name, _)| (name.clone(), hosts.supervised(name))).collect();
@@ -112,16 +123,25 @@ impl Hosts {
 
     /// Starts what is wanted and ends what is not. On a standby only modules with a part for standbys run.
     pub fn want(&self, names: &BTreeSet<String>, mode: Mode) {
+        let summoned = {
+            let mut summoned = self.0.summoned.lock().unwrap_or_else(PoisonError::into_inner);
+            if mode == Mode::Standby {
+                summoned.clear();
+            }
+            summoned.clone()
+        };
         for (name, host) in self.all() {
             let has_part =
                 mode == Mode::Active || self.0.desk.descriptions.get(name).is_some_and(|d| d.standby);
-            let wanted = (names.contains(name) && has_part).then_some(mode);
+            let named = names.contains(name) || summoned.contains(name);
+            let wanted = (named && has_part).then_some(mode);
             host.wanted.send_if_modified(|now| std::mem::replace(now, wanted) != wanted);
         }
     }
 
     /// Ends all of them; waits until they have, or for as long as one may take.
     pub async fn stop(&self) {
+        self.0.summoned.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.want(&BTreeSet::new(), Mode::Active);
         for (_, host) in self.all() {
             let mut reach = host.reach.clone();
@@ -192,6 +212,39 @@ impl Hosts {
                 format!("Module '{module}' did not initialize in time (required by command '{command}')"),
             )),
         }
+    }
+
+    /// Where the stock dashboard serves. Starts it on an active manager when it does not run, and waits for it.
+    pub async fn door(&self, module: &str) -> Result<PathBuf, String> {
+        let host = self.host(module).ok_or("Python modules do not run here")?;
+        self.0.summoned.lock().unwrap_or_else(PoisonError::into_inner).insert(module.to_owned());
+        host.wanted.send_if_modified(|now| now.replace(Mode::Active) != Some(Mode::Active));
+        let mut board = self.board();
+        let open = board.wait_for(|board| match board.modules.get(module) {
+            Some(known) => known.door.is_some() || matches!(known.phase, Phase::Failed { .. }),
+            None => false,
+        });
+        let open = tokio::time::timeout(Duration::from_secs(START_SECS_MAX), open).await;
+        let board = match open {
+            Ok(Ok(board)) => board.clone(),
+            Ok(Err(_)) => return Err("this manager ends".to_owned()),
+            Err(_) => return Err(format!("it does not serve after {START_SECS_MAX} s")),
+        };
+        let known = board.modules.get(module).cloned().unwrap_or_default();
+        match (known.door, known.phase) {
+            (Some(door), _) => Ok(door),
+            (None, Phase::Failed { why }) => Err(format!("it has failed and is started again: {why}")),
+            (None, _) => Err("it does not serve".to_owned()),
+        }
+    }
+
+    /// Asks a running module's process; its answer, or why there is none.
+    pub async fn ask(&self, module: &str, what: &str, argument: Value) -> Result<Value, String> {
+        let link = self.running().find(|(name, _)| *name == module).map(|(_, link)| link);
+        let link = link.ok_or("it does not run")?;
+        let call = link.call(json!(["ask", what, argument]), Bytes::new(), Duration::from_secs(ASK_SECS_MAX));
+        let answer = call.await.map_err(|why| why.to_string())?;
+        Ok(answer.head.get(0).cloned().unwrap_or_default())
     }
 
     /// Runs a module's command.

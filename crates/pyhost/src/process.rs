@@ -15,9 +15,10 @@ use tokio::sync::oneshot;
 const BOOT: &str = include_str!("python/boot.py");
 
 /// In the order in which they are loaded.
-const SOURCES: [(&str, &str); 4] = [
+const SOURCES: [(&str, &str); 5] = [
     ("axon_link", include_str!("python/axon_link.py")),
     ("ceph_module", include_str!("python/ceph_module.py")),
+    ("axon_dashboard", include_str!("python/axon_dashboard.py")),
     ("axon_describe", include_str!("python/axon_describe.py")),
     ("axon_host", include_str!("python/axon_host.py")),
 ];

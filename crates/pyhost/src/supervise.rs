@@ -11,6 +11,7 @@ use axon_proto::log_entry::LogPriority;
 use axon_proto::msgs::mon_mgr_report::ProgressEvent;
 use bytes::Bytes;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::process::Child;
@@ -100,6 +101,10 @@ impl Supervisor {
             m.health = HealthCheckMap::default();
             m.uri.clear();
             m.clients.clear();
+            if let Some(folder) = m.door.take().as_deref().and_then(Path::parent) {
+                // A process that was killed has left it; one that ended by itself has not.
+                let _ = std::fs::remove_dir_all(folder);
+            }
             (m.pid, m.rss_bytes, m.cpu_ms, m.silent_secs) = (None, 0, 0, 0);
         });
         let mut maps = self.caller.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -312,6 +317,7 @@ impl Supervisor {
                 let checks = what.get(1).map(health_checks).unwrap_or_default();
                 board.module(&self.name, |m| m.health = checks);
             }
+            "door" => board.module(&self.name, |m| m.door = Some(text(1).into())),
             "uri" => board.module(&self.name, |m| m.uri = text(1).to_owned()),
             "progress" => {
                 let progress = what.get(3).and_then(Value::as_f64).unwrap_or_default() as f32;

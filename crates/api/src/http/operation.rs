@@ -21,6 +21,8 @@ pub enum Handler {
     Later(fn(Call) -> BoxFuture<'static, Answer>),
     /// Cannot be done here, whatever the parameters are; says why.
     Refuse(fn() -> ApiError),
+    /// Passed on to the stock dashboard.
+    Stock,
 }
 
 /// A handler that does not wait.
@@ -56,6 +58,7 @@ pub enum Verb {
     Post,
     Put,
     Delete,
+    Patch,
 }
 
 impl Verb {
@@ -67,6 +70,7 @@ impl Verb {
             "POST" => Some(Verb::Post),
             "PUT" => Some(Verb::Put),
             "DELETE" => Some(Verb::Delete),
+            "PATCH" => Some(Verb::Patch),
             _ => None,
         }
     }
@@ -79,13 +83,14 @@ impl Verb {
             Verb::Post => "POST",
             Verb::Put => "PUT",
             Verb::Delete => "DELETE",
+            Verb::Patch => "PATCH",
         }
     }
 
     /// Whether requests of it carry parameters in a body. A DELETE's body is ignored.
     #[must_use]
     pub const fn has_body(self) -> bool {
-        matches!(self, Verb::Post | Verb::Put)
+        matches!(self, Verb::Post | Verb::Put | Verb::Patch)
     }
 }
 
@@ -264,7 +269,7 @@ impl Operation {
         let permission = match self.method {
             Verb::Get => Permission::Read,
             Verb::Post => Permission::Create,
-            Verb::Put => Permission::Update,
+            Verb::Put | Verb::Patch => Permission::Update,
             Verb::Delete => Permission::Delete,
         };
         self.access = Access::Granted(scope, permission);

@@ -8,6 +8,7 @@ use super::operation::{Operation, Resource, Verb};
 use super::query::{unquote, unquote_twice};
 use super::recent::Recent;
 use crate::release::Release;
+use crate::stock::table;
 use http::HeaderValue;
 use std::collections::HashMap;
 
@@ -27,7 +28,7 @@ struct Node {
     literal: HashMap<&'static str, Node>,
     param: Option<Box<Node>>,
     /// Indexes into the routes, by [`Verb`].
-    routes: [Option<usize>; 4],
+    routes: [Option<usize>; 5],
 }
 
 /// All operations of a release.
@@ -51,6 +52,16 @@ impl Router {
             }
         }
         Ok(router)
+    }
+
+    /// With the operations of the release that none of those has, for the stock dashboard.
+    #[must_use]
+    pub fn with_stock(mut self, release: Release) -> Self {
+        for row in table::rows().iter().filter(|row| row.is_in(release)) {
+            // One that is there is native, and wins.
+            let _ = self.add(&row.op, row.tag);
+        }
+        self
     }
 
     fn add(&mut self, op: &'static Operation, tag: &'static str) -> Result<(), Twice> {

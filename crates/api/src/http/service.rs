@@ -17,13 +17,14 @@ use super::version::ApiVersion;
 use crate::audit;
 use crate::auth::Caller;
 use crate::dashboard::Dashboard;
+use crate::stock::Raw;
 use crate::telemetry::{Finished, Telemetry, TraceParent};
 use crate::ui::Ui;
 use axon_core::trace::{self, Trace};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body as _;
 use http_body_util::Full;
 use serde_json::Value;
@@ -46,10 +47,19 @@ pub(crate) struct Inner {
     telemetry: Option<Telemetry>,
 }
 
+/// What a request is beside its path, for the stock dashboard.
+struct Line<'r> {
+    method: &'r Method,
+    uri: &'r Uri,
+}
+
 impl Api {
     /// The API of these resources over the dashboard.
     pub fn new(dash: Arc<Dashboard>, resources: &[Resource], ui: Ui) -> Result<Self, Twice> {
-        let router = Router::new(resources, dash.release())?;
+        let mut router = Router::new(resources, dash.release())?;
+        if dash.stock.is_some() {
+            router = router.with_stock(dash.release());
+        }
         let prefix = dash.option("url_prefix").unwrap_or_default();
         let prefix = match prefix.trim_matches('/') {
             "" => String::new(),
@@ -111,8 +121,8 @@ impl Api {
         let (answer, route) = match found {
             _ if preflight => (Ok(Reply::default().status(StatusCode::OK)), None),
             Some((index, params)) => {
-                let query = parts.uri.query().unwrap_or("");
-                let answer = self.operate(index, params, query, &headers, body, peer).await;
+                let line = Line { method: &parts.method, uri: &parts.uri };
+                let answer = self.operate(index, params, line, &headers, body, peer).await;
                 (answer, inner.router.routes().get(index))
             }
             None if parts.method == Method::GET => (inner.ui.serve(path, &headers).await, None),
@@ -132,7 +142,7 @@ impl Api {
         &self,
         index: usize,
         path: Vec<String>,
-        query: &str,
+        line: Line<'_>,
         headers: &Arc<HeaderMap>,
         body: B,
         peer: Option<SocketAddr>,
@@ -143,11 +153,13 @@ impl Api {
     {
         let begun = Instant::now();
         let op = self.0.router.routes()[index].op;
-        let parsed = match op.method.has_body() {
-            true => body::read(op, headers, body).await?,
-            false => Parsed::Absent,
+        let is_stock = matches!(op.handler, Handler::Stock);
+        let (bytes, parsed) = match op.method.has_body() {
+            true if is_stock => body::read_raw(headers, body).await?,
+            true => (Bytes::new(), body::read(op, headers, body).await?),
+            false => (Bytes::new(), Parsed::Absent),
         };
-        let mut args: Vec<(String, Value)> = query::parse(query);
+        let mut args: Vec<(String, Value)> = query::parse(line.uri.query().unwrap_or(""));
         let is_object = merge(&mut args, parsed);
         let caller = self.0.caller(headers);
         if op.method != Verb::Get {
@@ -156,6 +168,9 @@ impl Api {
         let caller = authorize(op.access, caller)?;
         if let Some(version) = op.version {
             check_version(version, headers)?;
+        }
+        if is_stock {
+            return self.pass_on(line, headers, bytes, peer).await;
         }
         if !is_object {
             return Err(ApiError::bad_parameter("The body must be a JSON object"));
@@ -180,6 +195,30 @@ impl Api {
         let hop = trace.child("handler", Instant::now());
         let answer = trace::scope(hop.clone(), dispatch(call)).await;
         hop.end(Instant::now());
+        answer
+    }
+
+    /// A request that the stock dashboard answers.
+    async fn pass_on(
+        &self,
+        line: Line<'_>,
+        headers: &Arc<HeaderMap>,
+        body: Bytes,
+        peer: Option<SocketAddr>,
+    ) -> Answer {
+        let Some(stock) = &self.0.dash.stock else { return Err(ApiError::not_found()) };
+        let raw = Raw {
+            method: line.method.clone(),
+            path_and_query: line.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            headers: headers.clone(),
+            body,
+            peer,
+        };
+        let hop = trace::current().map(|trace| trace.child("stock dashboard", Instant::now()));
+        let answer = stock.pass(&self.0.dash, raw).await;
+        if let Some(hop) = hop {
+            hop.end(Instant::now());
+        }
         answer
     }
 }
@@ -297,6 +336,8 @@ async fn dispatch(call: Call) -> Answer {
     let broken = |_| Err(ApiError::internal("The operation broke off; the manager's log says where"));
     match (handler, op.task) {
         (Handler::Refuse(why), _) => Err(why()),
+        // Has gone another way by now.
+        (Handler::Stock, _) => Err(ApiError::not_found()),
         (Handler::Now(handler), _) => {
             std::panic::catch_unwind(AssertUnwindSafe(|| handler(&call))).unwrap_or_else(broken)
         }

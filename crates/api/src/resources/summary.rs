@@ -5,34 +5,48 @@
 
 use crate::access::scope::{Permission, Scope};
 use crate::http::operation::{Answer, Kind, Param, Resource};
-use crate::http::{Call, Operation, Reply, now};
+use crate::http::{Call, Operation, Reply};
+use crate::later;
 use axon_core::daemons::DaemonIndex;
 use serde_json::{Value, json};
 
-pub const TASK: Resource =
-    Resource {
-        tag: "Task",
-        doc: "Task Management API",
-        operations: &[Operation::get("/api/task", now(tasks))
-            .summary("Display Tasks")
-            .params(&[Param::query("name", Kind::Text).doc("Task Name")])],
-    };
+pub const TASK: Resource = Resource {
+    tag: "Task",
+    doc: "Task Management API",
+    operations: &[Operation::get("/api/task", later!(tasks))
+        .summary("Display Tasks")
+        .params(&[Param::query("name", Kind::Text).doc("Task Name")])],
+};
 
 pub const RESOURCE: Resource = Resource {
     tag: "Summary",
     doc: "Get Ceph Summary Details",
-    operations: &[Operation::get("/api/summary", now(summary)).summary("Display Summary")],
+    operations: &[Operation::get("/api/summary", later!(summary)).summary("Display Summary")],
 };
 
-fn tasks(call: &Call) -> Answer {
-    let (executing, finished) = call.dash.tasks.to_json(call.opt_text("name")?, call.dash.release());
+async fn tasks(call: Call) -> Answer {
+    let (executing, finished) = all_tasks(&call, call.opt_text("name")?).await;
     Ok(Reply::json(&json!({"executing_tasks": executing, "finished_tasks": finished})))
 }
 
-fn summary(call: &Call) -> Answer {
-    let (mut executing, mut finished) = call.dash.tasks.to_json(None, call.dash.release());
+/// Our own tasks and those of the stock dashboard, newest first.
+async fn all_tasks(call: &Call, glob: Option<&str>) -> (Vec<Value>, Vec<Value>) {
+    let (mut executing, mut finished) = call.dash.tasks.to_json(glob, call.dash.release());
+    if let Some(stock) = &call.dash.stock {
+        let (theirs_executing, theirs_finished) = stock.tasks(glob).await;
+        executing.extend(theirs_executing);
+        finished.extend(theirs_finished);
+        for (tasks, time) in [(&mut executing, "begin_time"), (&mut finished, "end_time")] {
+            tasks.sort_by(|a, b| b[time].as_str().cmp(&a[time].as_str()));
+        }
+    }
+    (executing, finished)
+}
+
+async fn summary(call: Call) -> Answer {
+    let (mut executing, mut finished) = all_tasks(&call, None).await;
     for tasks in [&mut executing, &mut finished] {
-        tasks.retain(|task| may_see(call, task["name"].as_str().unwrap_or("")));
+        tasks.retain(|task| may_see(&call, task["name"].as_str().unwrap_or("")));
     }
     let state = &call.state;
     Ok(Reply::json(&json!({

@@ -93,7 +93,11 @@ impl Desk {
         let is_local = settings.levels(name).is_some_and(|l| l.keys().any(|level| *level > Level::Mon));
         let local = || settings.value(name);
         let value = if is_local { local() } else { state.options.get(name).cloned().or_else(local) };
-        canonical(&schema.kind, value.unwrap_or_else(|| schema.default.clone()))
+        let value = value.unwrap_or_else(|| schema.default.clone());
+        if name == "rbd_default_features" {
+            return rbd_features(value);
+        }
+        canonical(&schema.kind, value)
     }
 
     pub(super) async fn option(&self, name: &str) -> Answered {
@@ -146,6 +150,23 @@ impl Desk {
     }
 }
 
+/// The features of an image as the number that the option's validator makes of their names (`librbd::rbd_features_from_string`).
+fn rbd_features(value: String) -> String {
+    const NAMES: [&str; 8] = [
+        "layering",
+        "striping",
+        "exclusive-lock",
+        "object-map",
+        "fast-diff",
+        "deep-flatten",
+        "journaling",
+        "data-pool",
+    ];
+    let bit = |name: &str| Some(1_u64 << NAMES.iter().position(|known| *known == name.trim())?);
+    let bits: Option<u64> = value.split([',', '+']).map(bit).sum();
+    bits.map_or(value, |bits| bits.to_string())
+}
+
 /// The text that the option's own daemon would show: sizes and numbers without their unit.
 fn canonical(kind: &str, value: String) -> String {
     if !matches!(kind, "size" | "int" | "uint") {
@@ -180,6 +201,13 @@ mod tests {
         assert_eq!(canonical("uint", "3"), "3");
         assert_eq!(canonical("str", "2G"), "2G");
         assert_eq!(canonical("size", "many"), "many");
+    }
+
+    #[test]
+    fn features_of_images_are_a_number() {
+        let features = |text: &str| rbd_features(text.to_owned());
+        assert_eq!(features("layering,exclusive-lock,object-map,fast-diff,deep-flatten"), "61");
+        assert_eq!((features("layering"), features("61")), ("1".to_owned(), "61".to_owned()));
     }
 
     #[test]

@@ -46,6 +46,7 @@ class Host(object):
         self.work = queue.SimpleQueue()
         self.ended = queue.SimpleQueue()
         self.serving = None
+        self.clean = None
         link.on_call = self.on_call
         link.on_note = self.on_note
 
@@ -53,6 +54,9 @@ class Host(object):
 
     def load(self):
         import mgr_module
+        if self.name == 'dashboard':
+            import axon_dashboard
+            self.clean = axon_dashboard.prepare(self.link)
         module = importlib.import_module(self.name)
         cls = axon_describe.find_class(module, mgr_module.MgrModule)
         axon_describe.register(cls, self.name, True)
@@ -75,6 +79,8 @@ class Host(object):
         self.serving = threading.Thread(target=self.serve, name=self.name, daemon=True)
         self.serving.start()
         status = self.ended.get()
+        if self.clean is not None:
+            self.clean()
         sys.stdout.flush()
         sys.stderr.flush()
         _exit(status)
@@ -101,6 +107,8 @@ class Host(object):
             threading.Thread(target=self.remote, args=(number, head[1], tail), daemon=True).start()
         elif what == 'shutdown':
             threading.Thread(target=self.shutdown, args=(number,), daemon=True).start()
+        elif what == 'ask':
+            threading.Thread(target=self.ask, args=(number, head[1], head[2]), daemon=True).start()
         elif what == 'command':
             self.work.put(lambda: self.command(number, head[1], head[2], tail))
         else:
@@ -153,6 +161,15 @@ class Host(object):
             text = 'Remote method threw exception: ' + traceback.format_exc()
             return self.link.send(ERROR, number, {'type': 'RuntimeError', 'message': text})
         self.link.send(REPLY, number, None, answer)
+
+    def ask(self, number, what, argument):
+        import axon_dashboard
+        try:
+            answer = axon_dashboard.ask(what, argument)
+        except Exception as e:
+            traceback.print_exc()
+            return self.link.send(ERROR, number, {'type': type(e).__name__, 'message': str(e)})
+        self.link.send(REPLY, number, [answer])
 
     def shutdown(self, number):
         try:

@@ -79,7 +79,13 @@ def _option(name):
     return _typed(kind, text)
 
 
+# Options of this host's module that have another value here than in the cluster (`axon_dashboard`).
+options_of_host = {}
+
+
 def _module_option(module, key, prefix):
+    if module == _setup['module'] and key in options_of_host:
+        return options_of_host[key]
     found = _ask('module_option', module, key, prefix or '')
     return None if found is None else _typed(found[0], found[1])
 
