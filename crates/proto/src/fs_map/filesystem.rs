@@ -2,6 +2,7 @@
 //! Version 2 of `Filesystem` since 16.2; reads from 1.
 
 use super::{MdsForm, MdsMap};
+use crate::release::Release;
 use axon_denc::{Decode, Encode, Features, Reader, Result, Writer, denc_struct};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -67,6 +68,12 @@ impl Filesystem {
             w.sized(|w| self.mdsmap.encode_form(w, features, form));
             self.mirror_info.encode(w, features);
         });
+    }
+}
+
+impl Encode for Filesystem {
+    fn encode(&self, w: &mut Writer, features: Features) {
+        self.encode_form(w, features, MdsForm::of(Release::of_peer(features)));
     }
 }
 

@@ -2,10 +2,11 @@
 //! keys end in `: ` and the location is text; 20.2 adds ciphers and `time_added` and prints the weight as a float.
 
 use super::{CRYPTO_AES, CRYPTO_AES256K, MonInfo, MonMap};
+use crate::json::{Entries, List, Object, Then};
 use crate::mon_feature::MonFeatures;
 use crate::release::{Dump, Release, release_name};
-use serde::ser::{SerializeStruct, Serializer};
-use serde::{Serialize, ser};
+use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeStruct, Serializer};
 use std::collections::BTreeMap;
 
 impl Dump for MonMap {
@@ -36,7 +37,8 @@ impl Dump for MonMap {
             "features",
             &FeatureSets { persistent: self.persistent_features, optional: self.optional_features },
         )?;
-        let mons: Vec<Mon> = self.by_ranks().map(|(rank, info)| Mon { rank, info, release }).collect();
+        let mons =
+            List(|| self.by_ranks().map(|(rank, info)| Object(Then(("rank", rank), Info(info, release)))));
         out.serialize_field("mons", &mons)?;
         out.end()
     }
@@ -73,33 +75,33 @@ struct Entry<'a> {
     val: &'a str,
 }
 
-struct Mon<'a> {
-    rank: usize,
-    info: &'a MonInfo,
-    release: Release,
+/// `mon_info_t::dump`.
+struct Info<'a>(&'a MonInfo, Release);
+
+impl Entries for Info<'_> {
+    fn entries<M: SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
+        let Info(info, release) = self;
+        let legacy = info.public_addrs.legacy_or_front().legacy_str();
+        out.serialize_entry("name", &info.name)?;
+        out.serialize_entry("public_addrs", &info.public_addrs)?;
+        out.serialize_entry("addr", &legacy)?;
+        out.serialize_entry("public_addr", &legacy)?;
+        out.serialize_entry("priority", &info.priority)?;
+        if *release >= Release::Tentacle {
+            out.serialize_entry("weight", &f64::from(info.weight))?;
+            out.serialize_entry("time_added", &info.time_added.real_clock())?;
+            let location: Vec<_> = info.crush_loc.iter().map(|(key, val)| Entry { key, val }).collect();
+            out.serialize_entry("crush_location", &location)
+        } else {
+            out.serialize_entry("weight", &info.weight)?;
+            out.serialize_entry("crush_location", &braced(&info.crush_loc))
+        }
+    }
 }
 
-impl Serialize for Mon<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let info = self.info;
-        let legacy = info.public_addrs.legacy_or_front().legacy_str();
-        let mut out = s.serialize_struct("mon", 9)?;
-        out.serialize_field("rank", &self.rank)?;
-        out.serialize_field("name", &info.name)?;
-        out.serialize_field("public_addrs", &info.public_addrs)?;
-        out.serialize_field("addr", &legacy)?;
-        out.serialize_field("public_addr", &legacy)?;
-        out.serialize_field("priority", &info.priority)?;
-        if self.release >= Release::Tentacle {
-            out.serialize_field("weight", &f64::from(info.weight))?;
-            out.serialize_field("time_added", &info.time_added.real_clock())?;
-            let location: Vec<_> = info.crush_loc.iter().map(|(key, val)| Entry { key, val }).collect();
-            out.serialize_field("crush_location", &location)?;
-        } else {
-            out.serialize_field("weight", &info.weight)?;
-            out.serialize_field("crush_location", &braced(&info.crush_loc))?;
-        }
-        ser::SerializeStruct::end(out)
+impl Dump for MonInfo {
+    fn dump<S: Serializer>(&self, release: Release, s: S) -> Result<S::Ok, S::Error> {
+        Object(Info(self, release)).serialize(s)
     }
 }
 

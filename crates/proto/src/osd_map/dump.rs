@@ -2,6 +2,7 @@
 //! `read_balance`.
 
 use super::{OSDMap, OsdXInfo, PgPool, PoolSnaps, map_flag, state};
+use crate::json::{Object, Then};
 use crate::pg::Pg;
 use crate::release::{Dump, Release, release_name};
 use crate::{EntityAddr, EntityAddrVec, UTime};
@@ -185,31 +186,11 @@ impl Serialize for Osds<'_> {
 struct XInfos<'a>(&'a OSDMap);
 impl Serialize for XInfos<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        #[derive(serde::Serialize)]
-        struct One {
-            osd: i32,
-            down_stamp: UTime,
-            laggy_probability: f64,
-            laggy_interval: u32,
-            features: u64,
-            old_weight: u32,
-            last_purged_snaps_scrub: UTime,
-            dead_epoch: u32,
-        }
         let mut out = s.serialize_seq(None)?;
         for osd in self.0.osds() {
             let at = usize::try_from(osd).unwrap_or(usize::MAX);
-            let x: OsdXInfo = self.0.osd_xinfo.get(at).copied().unwrap_or_default();
-            out.serialize_element(&One {
-                osd,
-                down_stamp: x.down_stamp,
-                laggy_probability: x.laggy_probability().into(),
-                laggy_interval: x.laggy_interval,
-                features: x.features,
-                old_weight: x.old_weight,
-                last_purged_snaps_scrub: x.last_purged_snaps_scrub,
-                dead_epoch: x.dead_epoch,
-            })?;
+            let info: OsdXInfo = self.0.osd_xinfo.get(at).copied().unwrap_or_default();
+            out.serialize_element(&Object(Then(("osd", osd), info)))?;
         }
         out.end()
     }

@@ -5,7 +5,7 @@
 //! stores; [`OSDMap::apply`] gives the map that the monitor made from the same increment, or an error and no change.
 //! A clone shares every large part, so that one snapshot per epoch is cheap.
 //!
-//! Split by part: `codec`, `incremental` (+ `incremental_codec`), `apply`, `dump`, `pool`, `osd`, `placement`, `query`,
+//! Split by part: `codec`, `incremental` (+ `incremental_codec`, `incremental_dump`), `apply`, `dump`, `pool`, `osd`, `placement`, `query`,
 //! `tree`, `read_balance`. Not here: forms for peers before Nautilus; the monitors' side (making increments).
 
 mod addrs;
@@ -17,6 +17,7 @@ mod follow;
 mod hit_set;
 mod incremental;
 mod incremental_codec;
+mod incremental_dump;
 mod osd;
 mod placement;
 mod pool;

@@ -1,8 +1,9 @@
 //! What the map says about one OSD: `osd_info_t`, `osd_xinfo_t` (`src/osd/OSDMap.h`) and the bits of its state.
 
+use crate::json::{Entries, Object};
 use crate::{UTime, features};
 use axon_denc::{Decode, Encode, Features, Reader, Result, Writer};
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// Bits of an OSD's state (`CEPH_OSD_*`), also used as flags of CRUSH nodes and device classes.
 pub mod state {
@@ -55,7 +56,7 @@ pub mod state {
 pub const WEIGHT_IN: u32 = 0x10000;
 
 /// `osd_info_t`: epochs of an OSD's life.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct OsdInfo {
     pub last_clean_begin: u32,
     pub last_clean_end: u32,
@@ -119,6 +120,24 @@ impl OsdXInfo {
     /// an x86-64 keeps the low 32 bits.
     fn laggy_probability_written(&self) -> u32 {
         (self.laggy_probability() * u32::MAX as f32) as u64 as u32
+    }
+}
+
+/// `osd_xinfo_t::dump`.
+impl Entries for OsdXInfo {
+    fn entries<M: SerializeMap>(&self, out: &mut M) -> std::result::Result<(), M::Error> {
+        out.serialize_entry("down_stamp", &self.down_stamp)?;
+        out.serialize_entry("laggy_probability", &f64::from(self.laggy_probability()))?;
+        out.serialize_entry("laggy_interval", &self.laggy_interval)?;
+        out.serialize_entry("features", &self.features)?;
+        out.serialize_entry("old_weight", &self.old_weight)?;
+        out.serialize_entry("last_purged_snaps_scrub", &self.last_purged_snaps_scrub)?;
+        out.serialize_entry("dead_epoch", &self.dead_epoch)
+    }
+}
+impl Serialize for OsdXInfo {
+    fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
+        Object(self).serialize(s)
     }
 }
 

@@ -10,6 +10,7 @@ use axon_core::upmap::calc_pg_upmaps;
 use axon_denc::{Encode, Features};
 use axon_proto::osd_map::{Incremental, OSDMap};
 use axon_proto::pg::Pg;
+use axon_proto::release::Dump;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -125,7 +126,11 @@ impl Desk {
                 f64::from(view.raw_used_rate).into()
             }
             "incremental_epoch" => caller.maps().increment(args.number(1)?)?.epoch.into(),
-            "incremental_dump" => dump(caller.maps().increment(args.number(1)?)?),
+            "incremental_dump" => {
+                let release = self.cluster.state().release;
+                serde_json::to_value(caller.maps().increment(args.number(1)?)?.dumped(release))
+                    .map_err(runtime)?
+            }
             "set_osd_reweights" => {
                 let weights = weights(args.list(2)?)?;
                 let mut maps = caller.maps();
@@ -218,24 +223,4 @@ fn take_weights(map: &OSDMap, root: i32) -> Option<BTreeMap<i32, f32>> {
     }
     out.values_mut().for_each(|weight| *weight /= sum);
     Some(out)
-}
-
-/// The parts of `OSDMap::Incremental::dump` that a module can have changed.
-fn dump(inc: &Incremental) -> Value {
-    let osds = |(pgid, osds): (&Pg, &Vec<i32>)| json!({"pgid": pgid, "osds": osds});
-    let pair = |(from, to): &(i32, i32)| json!({"from": from, "to": to});
-    let items = |(pgid, pairs): (&Pg, &Vec<(i32, i32)>)| json!({"pgid": pgid, "mappings": pairs.iter().map(pair).collect::<Vec<_>>()});
-    let primary = |(pgid, osd): (&Pg, &i32)| json!({"pgid": pgid, "primary_osd": osd});
-    let weight = |(osd, fixed): (&i32, &u32)| json!({"osd": osd, "weight": f64::from(*fixed) / 65_536.0});
-    json!({
-        "epoch": inc.epoch,
-        "fsid": inc.fsid,
-        "new_weight": inc.new_weight.iter().map(weight).collect::<Vec<_>>(),
-        "new_pg_upmap": inc.new_pg_upmap.iter().map(osds).collect::<Vec<_>>(),
-        "old_pg_upmap": inc.old_pg_upmap,
-        "new_pg_upmap_items": inc.new_pg_upmap_items.iter().map(items).collect::<Vec<_>>(),
-        "old_pg_upmap_items": inc.old_pg_upmap_items,
-        "new_pg_upmap_primaries": inc.new_pg_upmap_primary.iter().map(primary).collect::<Vec<_>>(),
-        "old_pg_upmap_primaries": inc.old_pg_upmap_primary.iter().map(|pg| json!({"pgid": pg})).collect::<Vec<_>>(),
-    })
 }
