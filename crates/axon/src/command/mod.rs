@@ -89,12 +89,26 @@ pub fn exit_code_of(done: anyhow::Result<impl Into<Done>>) -> ExitCode {
         Ok(Done(code)) => return code,
         Err(why) => why,
     };
+    if let Some(bad) = why.downcast_ref::<BadWords>() {
+        eprintln!("{bad}\nError EINVAL: invalid command");
+        return ExitCode::from(EINVAL);
+    }
+    if let Some(no_table) = why.downcast_ref::<NoTable>() {
+        let errno = no_table.why.errno();
+        eprintln!("Error {}: {no_table}", errno_name(errno));
+        return exit_code(errno);
+    }
     eprintln!("axon: {why:#}");
-    let errno = why.chain().find_map(|cause| match cause.downcast_ref::<CommandError>() {
-        Some(e) => Some(e.errno()),
-        None => cause.downcast_ref::<BadWords>().map(|_| i32::from(EINVAL)),
-    });
+    let errno = why.chain().find_map(|cause| cause.downcast_ref::<CommandError>()).map(CommandError::errno);
     errno.map_or(ExitCode::FAILURE, exit_code)
+}
+
+/// The daemon did not say which commands it has.
+#[derive(Debug, thiserror::Error)]
+#[error("problem getting command descriptions from {target}: {why}")]
+struct NoTable {
+    target: Target,
+    why: CommandError,
 }
 
 /// The exit code of something that was done.
@@ -200,8 +214,8 @@ async fn command(
         words => {
             let deadline = until.saturating_duration_since(Instant::now());
             let ask = Command { deadline, ..Command::json("get_command_descriptions") };
-            let table = client.command(args.target.clone(), ask).await?;
-            let table = table.json().context("the daemon's table of commands")?;
+            let table = client.command(args.target.clone(), ask).await.and_then(CommandOutput::json);
+            let table = table.map_err(|why| NoTable { target: args.target.clone(), why })?;
             let parsed = words::parse(&table, words)?;
             let target = match (&args.target, parsed.for_manager) {
                 (Target::Mon, true) => Target::Mgr,
@@ -249,9 +263,14 @@ pub fn print(answer: Result<CommandOutput, CommandError>, args: &Args) -> anyhow
             .with_context(|| format!("{} cannot be written", path.display()))?,
         None if !output.outbl.is_empty() => {
             let mut out = std::io::stdout().lock();
-            let written = out.write_all(&output.outbl).and_then(|()| match output.outbl.last() {
-                Some(b'\n') => Ok(()),
-                _ => out.write_all(b"\n"),
+            // As `ceph`: what skips a status line before JSON still finds it.
+            let json = args.format.as_deref().is_some_and(|format| format.starts_with("json"));
+            let written = out.write_all(if json { b"\n" } else { b"" });
+            let written = written.and_then(|()| out.write_all(&output.outbl)).and_then(|()| {
+                match output.outbl.last() {
+                    Some(b'\n') => Ok(()),
+                    _ => out.write_all(b"\n"),
+                }
             });
             // A reader that has seen enough is no failure.
             if let Err(e) = written

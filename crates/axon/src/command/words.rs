@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 /// What is wrong with the words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadWords {
-    #[error("no valid command found; the nearest are:{}", nearest.iter().map(|n| format!("\n  {n}")).collect::<String>())]
+    #[error("no valid command found; {} closest matches:{}", nearest.len(), nearest.iter().map(|n| format!("\n{n}")).collect::<String>())]
     Unknown { nearest: Vec<String> },
-    #[error("{why}\nusage: {usage}")]
+    #[error("Invalid command: {why}\n{usage}")]
     BadArgument { why: String, usage: String },
     #[error("the daemon's table of commands cannot be read: {0}")]
     BadTable(String),
