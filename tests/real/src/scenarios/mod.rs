@@ -9,6 +9,7 @@ use crate::compare::axon_answers_as_the_stock_dashboard;
 mod axon;
 mod cluster_log;
 mod commands;
+mod face;
 mod failover;
 mod faults;
 mod hostile;
@@ -21,6 +22,7 @@ pub mod placement;
 mod restarts;
 mod revision0;
 mod startup;
+mod telemetry;
 mod tell;
 mod tokens;
 
@@ -50,6 +52,9 @@ pub const ALL: &[Scenario] = &[
     row("daemons_answer_through_their_restart", everywhere, restarts::daemons_answer_through_their_restart),
     row("v20_is_spoken_in_crc_mode", everywhere, revision0::v20_is_spoken_in_crc_mode),
     row("traces_show_every_hop", everywhere, restarts::traces_show_every_hop),
+    row("spans_reach_a_collector", everywhere, telemetry::spans_reach_a_collector),
+    row("axon_command_ends_as_ceph", everywhere, face::commands_end_as_upstreams),
+    row("axon_dencoder_prints_maps_as_the_monitors", everywhere, face::dencoder_prints_maps_as_the_monitors),
     row("every_command_is_accounted_for_through_faults", everywhere, faults::every_command_is_accounted_for),
     row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
     row(
