@@ -7,8 +7,11 @@ import uuid
 import rados
 
 
-def connect(conf, timeout):
-    cluster = rados.Rados(conffile=conf, name="client.admin")
+def connect(conf, timeout, name="client.admin", key=None):
+    cluster = rados.Rados(conffile=conf, name=name)
+    if key:
+        cluster.conf_set("key", key)
+        cluster.conf_set("keyring", "")
     for key in ("rados_mon_op_timeout", "rados_osd_op_timeout", "client_mount_timeout"):
         cluster.conf_set(key, str(timeout))
     cluster.connect(timeout=timeout)
@@ -23,6 +26,20 @@ def mon(cluster, cmd, inbuf=b""):
 def mgr(cluster, cmd):
     ret, out, err = cluster.mgr_command(json.dumps(cmd), b"")
     return {"ret": ret, "out": out.decode("utf-8", "replace"), "err": err}
+
+
+class Others:
+    """Connections of other entities, one each."""
+
+    def __init__(self, conf, timeout):
+        self.conf, self.timeout, self.clusters = conf, timeout, {}
+
+    def mgr_as(self, _, op):
+        if op["entity"] not in self.clusters:
+            self.clusters[op["entity"]] = connect(self.conf, self.timeout, op["entity"], op["key"])
+        cluster = self.clusters[op["entity"]]
+        ret, out, err = cluster.mgr_command(json.dumps(op["cmd"]), b"", 0, op["target"] or None)
+        return {"ret": ret, "out": out.decode("utf-8", "replace"), "err": err}
 
 
 def put(cluster, op):
@@ -84,13 +101,14 @@ KINDS = {
 
 def run(conf, timeout):
     ops = json.load(sys.stdin)
+    kinds = dict(KINDS, mgr_as=Others(conf, timeout).mgr_as)
     try:
         cluster = connect(conf, timeout)
     except rados.Error as e:
         sys.exit("no connection to a monitor: %s" % e)
     for op in ops:
         try:
-            reply = KINDS[op["kind"]](cluster, op)
+            reply = kinds[op["kind"]](cluster, op)
         except Exception as e:
             reply = {"ret": -(getattr(e, "errno", None) or 5), "out": "", "err": "%s: %s" % (type(e).__name__, e)}
         print(json.dumps(reply), flush=True)

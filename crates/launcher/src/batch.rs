@@ -20,6 +20,8 @@ pub enum Op {
     Mon { cmd: Value, input: String },
     /// A command for the active manager.
     Mgr { cmd: Value },
+    /// A command for the active manager, or for the one that `target` names itself (`ceph tell`), from an entity with that key.
+    MgrAs { entity: String, key: String, target: String, cmd: Value },
     /// `count` objects of `size` bytes in a pool.
     Put { pool: String, object: String, count: u32, size: u32 },
     /// Initialises a pool for RBD and makes one image of `size` bytes.
@@ -88,7 +90,7 @@ impl Cluster {
 /// Names an operation in an error without its input, which may be a key.
 fn describe(op: &Op) -> String {
     match op {
-        Op::Mon { cmd, .. } | Op::Mgr { cmd } => {
+        Op::Mon { cmd, .. } | Op::Mgr { cmd } | Op::MgrAs { cmd, .. } => {
             format!("command {}", cmd.get("prefix").and_then(Value::as_str).unwrap_or("?"))
         }
         Op::Put { pool, .. } => format!("writing objects to pool {pool}"),

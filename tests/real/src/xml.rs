@@ -32,7 +32,25 @@ fn element(rest: &mut &str) -> Option<Value> {
     Some(Value::Object(Map::from_iter([(tag.to_owned(), held)])))
 }
 
-/// The lines without what stands in the elements: what is left is the indentation and the tags.
+/// The text without the elements of these names.
+pub fn without(text: &str, names: &[&str]) -> String {
+    let mut text = text.to_owned();
+    for name in names {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        while let Some(start) = text.find(&open) {
+            let Some(length) = text.get(start..).and_then(|rest| rest.find(&close)) else { break };
+            let before = text.get(..start).unwrap_or_default();
+            let line = before.len() - before.trim_end_matches(' ').len();
+            let end = start + length + close.len();
+            let end = if text.get(end..).is_some_and(|rest| rest.starts_with('\n')) { end + 1 } else { end };
+            text.replace_range(start - line..end, "");
+        }
+    }
+    text
+}
+
+/// The lines without what stands in the elements, in the order of the alphabet, for lists have none: what is left is the
+/// indentation and the tags.
 pub fn layout(text: &str) -> Vec<String> {
     let bare = |line: &str| match (line.find('>'), line.rfind("</")) {
         (Some(open), Some(close)) if open < close => {
@@ -40,7 +58,9 @@ pub fn layout(text: &str) -> Vec<String> {
         }
         _ => line.to_owned(),
     };
-    text.split('\n').map(bare).collect()
+    let mut lines: Vec<String> = text.split('\n').map(bare).collect();
+    lines.sort();
+    lines
 }
 
 #[cfg(test)]
@@ -52,7 +72,8 @@ mod tests {
     fn elements_are_members_and_texts_values() {
         let text = "<a>\n <b>1 &lt; 2</b>\n <c>\n </c>\n <b></b>\n</a>\n\n";
         assert_eq!(tree(text), Some(json!({"a": [{"b": "1 &lt; 2"}, {"c": []}, {"b": ""}]})));
+        assert_eq!(without(text, &["c", "nope"]), "<a>\n <b>1 &lt; 2</b>\n <b></b>\n</a>\n\n");
         assert_eq!((tree("plain"), tree("<a>1</b>"), tree("<a>1</a> x")), (None, None, None));
-        assert_eq!(layout("<a>\n <b>12</b>\n</a>"), ["<a>", " <b></b>", "</a>"]);
+        assert_eq!(layout("<a>\n <b>12</b>\n</a>"), [" <b></b>", "</a>", "<a>"]);
     }
 }

@@ -6,6 +6,7 @@ use crate::command::CommandOutput;
 use crate::daemons::{DaemonKey, DaemonState};
 use crate::state::State;
 use crate::text::{Column, Table};
+use axon_proto::Release;
 use axon_proto::daemon_config::{self, DaemonDefaults};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -87,15 +88,20 @@ fn show(ask: &Ask<'_>, with_defaults: bool) -> Done {
     })
 }
 
-/// By type and name; an RGW also by the name that its metadata gives it, since its key is a number.
+/// By type and name. An RGW's key is a number, so a name with `rgw` in it may end in the name that the metadata gives it
+/// (`client.rgw.a`); without one it is the last of the RGWs. 16.2 takes the key only.
 fn daemon(state: &State, kind: &str, name: &str) -> Option<Arc<DaemonState>> {
-    if let Some(daemon) = state.daemons.daemon(&DaemonKey::new(kind, name)) {
-        return Some(daemon.clone());
+    if state.release >= Release::Reef && name.contains("rgw") {
+        let mut rgws = state.daemons.of_kind("rgw").map(|(_, daemon)| daemon);
+        let found = match name.split_once('.') {
+            None => rgws.last(),
+            Some((_, id)) => rgws.find(|daemon| daemon.metadata.get("id").is_some_and(|own| own == id)),
+        };
+        if let Some(daemon) = found {
+            return Some(daemon.clone());
+        }
     }
-    let id = name.strip_prefix("rgw.").unwrap_or(name);
-    let named = |daemon: &DaemonState| daemon.metadata.get("id").is_some_and(|own| own == id);
-    let rgw = matches!(kind, "rgw" | "client");
-    state.daemons.of_kind("rgw").map(|(_, daemon)| daemon).find(|daemon| rgw && named(daemon)).cloned()
+    state.daemons.daemon(&DaemonKey::new(kind, name)).cloned()
 }
 
 fn defaults(daemon: &DaemonState) -> DaemonDefaults {

@@ -1,6 +1,7 @@
 //! The manager's own commands (`src/mgr/MgrCommands.h`): one row each, with upstream's descriptor and a pure handler over the
 //! snapshot. A file per subject holds its rows and handlers; `request.rs` reads arguments.
 
+mod arguments;
 mod config;
 mod device;
 mod force;
@@ -114,6 +115,9 @@ pub fn prefix_of(cmdstring: &str) -> &str {
 pub fn run(row: &Row, command: &Command, state: &State, now: UTime) -> Done {
     if row.since > state.release {
         return CommandOutput::failed(EINVAL, format!("No handler found for '{}'", command.prefix())).into();
+    }
+    if let Some(name) = arguments::of_wrong_type(row.cmdstring, &command.args) {
+        return CommandOutput::failed(EINVAL, format!("bad or missing field '{name}'")).into();
     }
     (row.run)(&Ask { command, state, now })
 }

@@ -28,12 +28,13 @@ fn osd_df(ask: &Ask<'_>) -> Done {
         return refuse(EINVAL, format!("'{filter}' not a pool, crush node or device class name"));
     };
     let df = Df::of(&ask.state.osd_map, &ask.state.pg_map, &shown, tree);
-    // Upstream's text of JSON ends its line even when compact.
-    let body = match ask.format() {
+    let mut body = match ask.format() {
         Format::Plain => df.text(),
-        Format::Json => Format::Json.text("df", &df.json()) + "\n",
         format => format.text("df", &df.json()),
     };
+    // Upstream passes it on line by line: each one ends, and empty ones are lost.
+    body.truncate(body.trim_end().len());
+    body.push('\n');
     CommandOutput::ok(body).into()
 }
 
@@ -168,7 +169,8 @@ impl<'a> Df<'a> {
         ]))
     }
 
-    /// The space of an item into `sum`; false when an OSD below it has not reported, which ends the sum.
+    /// The space of an item into `sum`; false when an OSD below it has not reported, which ends the sum of its bucket, and
+    /// keeps it from those above.
     fn add_space(&self, id: i32, sum: &mut Space, depth: usize) -> bool {
         const DEPTH_MAX: usize = 100;
         if id >= 0 {
@@ -180,7 +182,15 @@ impl<'a> Df<'a> {
             return space.is_some();
         }
         let items = self.osd_map.crush.bucket(id).map(|bucket| bucket.items.as_slice()).unwrap_or_default();
-        depth < DEPTH_MAX && items.iter().rev().all(|item| self.add_space(*item, sum, depth + 1))
+        let mut add = |item: &i32| {
+            let mut below = Space::default();
+            let complete = self.add_space(*item, &mut below, depth + 1);
+            if complete {
+                sum.add(below);
+            }
+            complete
+        };
+        depth < DEPTH_MAX && items.iter().rev().all(&mut add)
     }
 
     fn line(&mut self, item: TreeItem) -> Option<Line> {

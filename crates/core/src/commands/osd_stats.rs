@@ -1,6 +1,6 @@
 //! Commands about OSDs and pools that only read the PG map: `osd perf`, `osd blocked-by`, `osd pool stats`.
 
-use super::request::{Ask, ENOENT, Format, refuse};
+use super::request::{Ask, ENOENT, Flushed, Format, refuse};
 use super::{Done, Row};
 use crate::pg_map::OsdView;
 use crate::text::{Column, Table};
@@ -26,7 +26,7 @@ fn perf(ask: &Ask<'_>) -> Done {
             .collect();
         ("osdstats", json!({"osd_perf_infos": infos}))
     };
-    ask.pg_answer(json, || {
+    ask.pg_answer(Flushed::Lines, json, || {
         const NS_PER_MS: u64 = 1_000_000;
         let names = ["osd", "commit_latency(ms)", "apply_latency(ms)"];
         let mut table = Table::new(names.map(Column::number));
@@ -46,7 +46,7 @@ fn blocked_by(ask: &Ask<'_>) -> Done {
             sums.iter().map(|(osd, count)| json!({"id": osd, "num_blocked": count})).collect();
         ("osd_blocked_by", json!({"osd_blocked_by_infos": infos}))
     };
-    ask.pg_answer(json, || {
+    ask.pg_answer(Flushed::Lines, json, || {
         let mut table = Table::new(["osd", "num_blocked"].map(Column::number));
         for (osd, count) in sums {
             table.row([osd.to_string(), count.to_string()]);

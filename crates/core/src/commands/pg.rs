@@ -1,6 +1,6 @@
 //! Commands about placement groups that only read the PG map (`process_pg_map_command` in `src/mon/PGMap.cc`).
 
-use super::request::{Ask, EAGAIN, EINVAL, ENOENT, Format, refuse};
+use super::request::{Ask, EAGAIN, EINVAL, ENOENT, Flushed, Format, refuse};
 use super::{Done, Row};
 use crate::command::CommandOutput;
 use crate::pg_map::{PgFilter, PgMap, Stuck, cutoff, pg_stats_json, pg_table, pg_table_brief, since};
@@ -83,7 +83,8 @@ const OMAP_NOTE: &str = "\n* NOTE: Omap statistics are gathered during deep scru
 
 fn stat(ask: &Ask<'_>) -> Done {
     let map = &ask.state.pg_map;
-    ask.pg_answer(|| ("pg_summary", map.oneline_json()), || format!("{}\n", map.oneline()))
+    let json = || ("pg_summary", map.oneline_json());
+    ask.pg_answer(Flushed::Lines, json, || format!("{}\n", map.oneline()))
 }
 
 fn getmap(ask: &Ask<'_>) -> Done {
@@ -101,7 +102,7 @@ fn dump(ask: &Ask<'_>, what: &[String], format: Format) -> Done {
     let body = if format == Format::Plain {
         dump_text(map, &what, release)
     } else {
-        ask.pg_text(format, &Dump { map, what: &what, release })
+        ask.pg_text(format, Flushed::Whole, &Dump { map, what: &what, release })
     };
     let outs = format!("dumped {}", what.into_iter().collect::<Vec<_>>().join(","));
     CommandOutput { outs, ..CommandOutput::ok(body) }.into()
@@ -207,7 +208,7 @@ fn list(ask: &Ask<'_>, mut filter: PgFilter) -> Done {
         let pgs = pg_stats_json(|| found.iter().copied(), ask.state.release);
         (!found.is_empty()).then_some(("pg_stats", pgs))
     };
-    ask.pg_answer(json, || {
+    ask.pg_answer(Flushed::Whole, json, || {
         if found.is_empty() { String::new() } else { format!("{}{OMAP_NOTE}", list_table(ask, &found)) }
     })
 }
@@ -288,7 +289,7 @@ fn dump_stuck(ask: &Ask<'_>) -> Done {
     let text = || {
         if found.is_empty() { String::new() } else { pg_table_brief(found.iter().copied()).to_string() }
     };
-    let mut done = ask.pg_answer(json, text);
+    let mut done = ask.pg_answer(Flushed::Lines, json, text);
     done.output.outs = "ok".to_owned();
     done
 }

@@ -124,25 +124,43 @@ impl Ask<'_> {
     }
 
     /// Like [`Ask::answer`], in the object with `pg_ready` that upstream puts around what comes from the PG map.
-    pub fn pg_answer<B: Entries>(&self, body: impl FnOnce() -> B, text: impl FnOnce() -> String) -> Done {
+    pub fn pg_answer<B: Entries>(
+        &self,
+        flushed: Flushed,
+        body: impl FnOnce() -> B,
+        text: impl FnOnce() -> String,
+    ) -> Done {
         match self.format() {
             Format::Plain => CommandOutput::ok(text()).into(),
-            format => CommandOutput::ok(self.pg_text(format, &body())).into(),
+            format => CommandOutput::ok(self.pg_text(format, flushed, &body())).into(),
         }
     }
 
     /// Members within that object.
-    pub fn pg_text(&self, format: Format, body: &impl Entries) -> String {
+    pub fn pg_text(&self, format: Format, flushed: Flushed, body: &impl Entries) -> String {
         let mut text = format.text(PG_INFO, &Object(Then(("pg_ready", self.state.pg_ready), body)));
-        // Upstream has written all but the last line by then, and ends what it writes with a newline.
-        if format == Format::XmlPretty
-            && !map_of(body).is_empty()
-            && let Some(end) = text.rfind("</")
-        {
+        let end = match format {
+            Format::Xml | Format::XmlPretty => text.rfind("</"),
+            _ => text.rfind('}'),
+        };
+        let breaks = match flushed {
+            Flushed::Whole => format == Format::XmlPretty && !map_of(body).is_empty(),
+            Flushed::Lines => format != Format::XmlPretty,
+        };
+        if let (true, Some(end)) = (breaks, end) {
             text.insert(end, '\n');
         }
         text
     }
+}
+
+/// What upstream has written of an answer by the time that it closes the object around it; its bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flushed {
+    /// All before the closing bracket; XML in its indented form ends each writing with an empty line.
+    Whole,
+    /// The same, line by line: each line ends, and empty ones are lost.
+    Lines,
 }
 
 const PG_INFO: &str = "pg_info";
@@ -150,7 +168,7 @@ const PG_INFO: &str = "pg_info";
 impl Ask<'_> {
     /// A refusal by what answers with [`Ask::pg_answer`]: the object has been begun by then, and is sent.
     pub fn pg_refuse(&self, errno: i32, why: impl Into<String>) -> Done {
-        let mut done = self.pg_answer(|| None::<(&str, Value)>, String::new);
+        let mut done = self.pg_answer(Flushed::Whole, || None::<(&str, Value)>, String::new);
         done.output.retval = -errno;
         done.output.outs = why.into();
         done

@@ -57,6 +57,7 @@ fn item_of(array: &str) -> &'static str {
         "flags" => "option",
         "axes" => "axis",
         "ranges" => "bucket",
+        "interfaces" => "interface",
         _ => "item",
     }
 }

@@ -134,11 +134,12 @@ pub(crate) fn recovery(sum: &ObjectStatSum) -> (Vec<String>, Map<String, Value>)
         if count == 0 || total <= 0 {
             continue;
         }
-        let ratio = count as f64 / total as f64;
-        lines.push(format!("{count}/{total} objects {kind} ({:.3}%)", ratio * 100.0));
+        let percent = count as f64 / total as f64 * 100.0;
+        lines.push(format!("{count}/{total} objects {kind} ({percent:.3}%)"));
         out.put(&format!("{kind}_objects"), count);
         out.put(&format!("{kind}_total"), total);
-        out.put(&format!("{kind}_ratio"), ratio);
+        // Upstream's detour, which the last digits show.
+        out.put(&format!("{kind}_ratio"), percent / 100.0);
     }
     (lines, out.json)
 }

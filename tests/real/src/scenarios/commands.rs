@@ -126,6 +126,61 @@ pub(super) const MODULES: &[&str] = &[
     "balancer status detail",
 ];
 
+/// The commands of the manager itself (`src/mgr/MgrCommands.h`); all that the release has.
+const CORE: &[&str] = &[
+    "config show",
+    "config show-with-defaults",
+    "device info",
+    "device ls",
+    "device ls-by-daemon",
+    "device ls-by-host",
+    "device rm-life-expectancy",
+    "device set-life-expectancy",
+    "osd blocked-by",
+    "osd deep-scrub",
+    "osd destroy",
+    "osd df",
+    "osd ok-to-stop",
+    "osd ok-to-upgrade",
+    "osd perf",
+    "osd pool cancel-force-backfill",
+    "osd pool cancel-force-recovery",
+    "osd pool deep-scrub",
+    "osd pool force-backfill",
+    "osd pool force-recovery",
+    "osd pool repair",
+    "osd pool scrub",
+    "osd pool stats",
+    "osd purge",
+    "osd repair",
+    "osd reweight-by-pg",
+    "osd reweight-by-utilization",
+    "osd safe-to-destroy",
+    "osd scrub",
+    "osd test-reweight-by-pg",
+    "osd test-reweight-by-utilization",
+    "pg cancel-force-backfill",
+    "pg cancel-force-recovery",
+    "pg debug",
+    "pg deep-scrub",
+    "pg dump",
+    "pg dump_json",
+    "pg dump_pools_json",
+    "pg dump_stuck",
+    "pg force-backfill",
+    "pg force-recovery",
+    "pg getmap",
+    "pg ls",
+    "pg ls-by-osd",
+    "pg ls-by-pool",
+    "pg ls-by-primary",
+    "pg repair",
+    "pg scrub",
+    "pg stat",
+    "service dump",
+    "service status",
+];
+
 /// The commands of native modules, all of which `get_command_descriptions` must tell.
 const DESCRIBED: &[&str] = &[
     "balancer",
@@ -284,7 +339,8 @@ pub fn as_upstream(bench: &mut Bench) -> Result<()> {
     bench.only(Kind::Axon)?;
     bench.cluster.wait_well(ALLOWED, Duration::from_secs(120))?;
     let axon = (ask(bench, &asks)?, describe(bench)?);
-    let differ = compare_all(bench.release(), &asks, &upstream, &axon);
+    let differ = described_otherwise(bench.release(), &upstream.1, &axon.1)
+        + answered_otherwise(bench.release(), &asks, &upstream.0, &axon.0).len();
     for flag in ["noscrub", "nodeep-scrub"] {
         bench.cluster.mon_command(json!({"prefix": "osd unset", "key": flag}))?;
     }
@@ -292,22 +348,18 @@ pub fn as_upstream(bench: &mut Bench) -> Result<()> {
     Ok(())
 }
 
-/// Replies to the commands, and what the manager says that there are.
-pub(super) type Answers = (Vec<Reply>, BTreeMap<String, Value>);
-
-/// Prints how the answers differ; how many do.
-pub(super) fn compare_all(
+/// Prints how the descriptions differ; how many do.
+pub(super) fn described_otherwise(
     release: Release,
-    asks: &[Map<String, Value>],
-    upstream: &Answers,
-    axon: &Answers,
+    upstream: &BTreeMap<String, Value>,
+    axon: &BTreeMap<String, Value>,
 ) -> usize {
     let mut differ = 0;
-    for (prefix, described) in &upstream.1 {
+    for (prefix, described) in upstream {
         let is_of = |name: &&str| prefix == *name || prefix.starts_with(&format!("{name} "));
-        match axon.1.get(prefix) {
+        match axon.get(prefix) {
             // Other modules' commands.
-            None if !DESCRIBED.iter().any(is_of) => {}
+            None if !CORE.contains(&prefix.as_str()) && !DESCRIBED.iter().any(is_of) => {}
             Some(ours) if ours == described => {}
             // docs/differences.md
             _ if release == Release::Pacific && prefix == "osd reweight-by-utilization" => {}
@@ -317,16 +369,34 @@ pub(super) fn compare_all(
             }
         }
     }
-    println!("  {} descriptions", upstream.1.len());
-    for (command, (upstream, axon)) in asks.iter().zip(upstream.0.iter().zip(&axon.0)) {
+    let core = CORE.iter().filter(|name| upstream.contains_key(**name)).count();
+    println!("  {} descriptions, {core} of the manager itself", upstream.len());
+    // One that upstream does not have would be refused by its command line.
+    for name in CORE.iter().filter(|name| axon.contains_key(**name) && !upstream.contains_key(**name)) {
+        differ += 1;
+        println!("  {name}: not in upstream's {release}");
+    }
+    differ
+}
+
+/// Prints how the answers differ; the numbers of the commands where they do.
+pub(super) fn answered_otherwise(
+    release: Release,
+    asks: &[Map<String, Value>],
+    upstream: &[Reply],
+    axon: &[Reply],
+) -> Vec<usize> {
+    let mut differ = Vec::new();
+    for (nth, (command, (upstream, axon))) in asks.iter().zip(upstream.iter().zip(axon)).enumerate() {
         let found = compare(release, command, upstream, axon);
         if found.is_empty() {
             continue;
         }
-        differ += 1;
+        differ.push(nth);
         println!("  {}", Value::Object(command.clone()));
         for d in found.iter().take(6) {
-            println!("    {}\n      upstream {}\n      axon     {}", d.at, shown(&d.stock), shown(&d.axon));
+            let (stock, axon) = apart(&d.stock, &d.axon);
+            println!("    {}\n      upstream {}\n      axon     {}", d.at, shown(&stock), shown(&axon));
         }
         if found.len() > 6 {
             println!("    and {} more", found.len() - 6);
@@ -390,44 +460,108 @@ fn compare(
     upstream: &Reply,
     axon: &Reply,
 ) -> Vec<Difference> {
+    let prefix = command.get("prefix").and_then(Value::as_str).unwrap_or_default();
+    // In `service dump` upstream may list the manager itself, without a thing about it: docs/differences.md.
+    let left_out = match prefix {
+        "service dump" => &[PING_TIMES, "mgr"][..],
+        "osd pool stats" | "pg stat" => RATES,
+        _ => &[PING_TIMES],
+    };
     let comparable = |reply: &Reply| {
-        let (out, layout) = match (reply.json().ok(), xml::tree(&reply.out)) {
-            (Some(value), _) => (value, None),
-            (None, Some(tree)) => (tree, Some(xml::layout(&reply.out))),
+        let text =
+            if reply.out.starts_with('<') { xml::without(&reply.out, left_out) } else { String::new() };
+        let (out, layout) = match (reply.json().ok(), xml::tree(&text)) {
+            (Some(value), _) => (without(value, left_out), Some(vec![layout(&reply.out)])),
+            (None, Some(tree)) => (tree, Some(xml::layout(&text))),
+            (None, None) if HASHED.iter().any(|of| prefix.starts_with(of)) => {
+                let mut lines: Vec<_> = shape(&reply.out).lines().map(ordered).collect();
+                lines.sort();
+                (Value::from(lines), None)
+            }
             (None, None) => (Value::from(shape(&reply.out)), None),
         };
         json!({"ret": reply.ret, "err": shape(&reply.err), "out": without_moving(out), "layout": layout})
     };
-    let prefix = command.get("prefix").and_then(Value::as_str).unwrap_or_default();
     differences(&format!("{release} {prefix}"), &comparable(upstream), &comparable(axon), RULES)
 }
 
 const SLIPPED: &str = "upstream's times of a stored event are shifted by one field";
 
-/// Upstream lists these in the order of a hash table.
+/// Whose text upstream prints in the order of a hash table.
+const HASHED: &[&str] = &["pg dump", "pg stat", "osd perf", "osd blocked-by"];
+
+/// The states of `pg stat` by name.
+fn ordered(line: &str) -> String {
+    let Some((head, (states, tail))) =
+        line.split_once(" pgs: ").map(|(head, rest)| (head, rest.split_once("; ").unwrap_or((rest, ""))))
+    else {
+        return line.to_owned();
+    };
+    let mut states: Vec<&str> = states.split(", ").collect();
+    states.sort_unstable();
+    format!("{head} pgs: {}; {tail}", states.join(", "))
+}
+
 const RULES: &[Rule] = &[
-    Rule {
-        on: "**",
-        at: "**.network_ping_times",
-        may: May::Differ,
-        why: "OSDs send them only now and then; a manager that has run for longer has more",
-    },
     // Upstream's module reads back an event's fields in the wrong places, where one had ended before the
     // managers took turns: docs/differences.md.
     Rule { on: "* progress json", at: "out.completed.[].started_at", may: May::Differ, why: SLIPPED },
     Rule { on: "* progress json", at: "out.completed.[].finished_at", may: May::Differ, why: SLIPPED },
     Rule { on: "* progress json", at: "out.completed.[].add_to_ceph_s:", may: May::Differ, why: SLIPPED },
-    Rule { on: "tentacle osd ok-to-stop", at: "out**", may: May::Differ, why: "docs/differences.md" },
+    Rule { on: "tentacle osd ok-to-stop", at: "**", may: May::Differ, why: "docs/differences.md" },
     Rule { on: "**", at: "**.pg_stats", may: May::Reorder, why: "hash order" },
+    Rule { on: "**", at: "**.stuck_pg_stats", may: May::Reorder, why: "hash order" },
     Rule { on: "**", at: "**.pool_stats", may: May::Reorder, why: "hash order" },
     Rule { on: "**", at: "**.osd_stats", may: May::Reorder, why: "hash order" },
+    Rule { on: "**", at: "**.num_pg_by_state", may: May::Reorder, why: "hash order" },
     Rule { on: "**", at: "**.osd_perf_infos", may: May::Reorder, why: "hash order" },
+    Rule { on: "* pg debug", at: "layout", may: May::Differ, why: "the same" },
     Rule {
         on: "* pg debug",
         at: "out",
         may: May::Differ,
         why: "upstream's JSON is preceded by text: docs/differences.md",
     },
+];
+
+/// How JSON's first and last lines stand: whether it is indented, and what follows it.
+fn layout(text: &str) -> String {
+    let first = text.lines().next().unwrap_or_default().chars().take(1);
+    let second = text.lines().nth(1).unwrap_or_default().chars().take_while(|c| *c == ' ');
+    let last = text.chars().rev().take_while(|c| !c.is_alphanumeric() && *c != '"').collect::<Vec<_>>();
+    first.chain(['|']).chain(second).chain(['|']).chain(last.into_iter().rev()).collect()
+}
+
+/// JSON without the members of these names.
+fn without(value: Value, names: &[&str]) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let kept = fields.into_iter().filter(|(key, _)| !names.contains(&key.as_str()));
+            Value::Object(kept.map(|(key, value)| (key, without(value, names))).collect())
+        }
+        Value::Array(items) => items.into_iter().map(|item| without(item, names)).collect(),
+        other => other,
+    }
+}
+
+/// OSDs send them only now and then; a manager that has run for longer has more.
+const PING_TIMES: &str = "network_ping_times";
+
+/// Present while somebody writes just now.
+const RATES: &[&str] = &[
+    "client_io_rate",
+    "recovery_rate",
+    "read_bytes_sec",
+    "write_bytes_sec",
+    "io_sec",
+    "read_op_per_sec",
+    "write_op_per_sec",
+    "recovering_objects_per_sec",
+    "recovering_bytes_per_sec",
+    "recovering_keys_per_sec",
+    "num_objects_recovered",
+    "num_bytes_recovered",
+    "num_keys_recovered",
 ];
 
 /// Volatile values become their type's zero.
@@ -452,7 +586,7 @@ fn without_moving(value: Value) -> Value {
 }
 
 /// Text without its numbers and column widths.
-fn shape(text: &str) -> String {
+pub(super) fn shape(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         // Whether a scrub is due and whether somebody writes just now.
@@ -461,7 +595,12 @@ fn shape(text: &str) -> String {
             .find_map(|s| line.split_once(s))
             .map_or(line, |(l, _)| l);
         let line = line.split_once(" avail; ").map_or(line, |(l, _)| l).trim_end_matches(" avail");
-        let line = if line.trim_start().starts_with("client io") { "nothing is going on" } else { line };
+        if ["client io", "recovery io", "nothing is going on"]
+            .iter()
+            .any(|s| line.trim_start().starts_with(s))
+        {
+            continue;
+        }
         let words = line.split_whitespace().map(|word| {
             // Whether somebody writes just now.
             let word = if word.ends_with("iB/s") { "B/s" } else { word };
@@ -483,6 +622,18 @@ fn shape(text: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Of texts of many lines, those that only one side has.
+fn apart(a: &Option<Value>, b: &Option<Value>) -> (Option<Value>, Option<Value>) {
+    let lines = |value: &Option<Value>| -> Option<Vec<String>> {
+        Some(value.as_ref()?.as_str()?.lines().map(str::to_owned).collect())
+    };
+    let (Some(ours), Some(theirs)) = (lines(a), lines(b)) else { return (a.clone(), b.clone()) };
+    let only = |of: &[String], other: &[String]| -> Option<Value> {
+        Some(of.iter().filter(|line| !other.contains(line)).cloned().collect::<Vec<_>>().into())
+    };
+    (only(&ours, &theirs), only(&theirs, &ours))
 }
 
 fn shown(value: &Option<Value>) -> String {

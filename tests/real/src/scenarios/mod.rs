@@ -17,10 +17,12 @@ mod launcher;
 mod legacy;
 mod mds;
 mod modes;
+mod permission;
 mod pgs;
 pub mod placement;
 mod restarts;
 mod revision0;
+mod rich;
 mod startup;
 mod telemetry;
 mod tell;
@@ -42,6 +44,8 @@ pub const ALL: &[Scenario] = &[
     row("axon_alone_brings_the_cluster_to_health", everywhere, axon::alone_is_well),
     row("an_mds_that_dies_and_comes_back_is_followed", everywhere, mds::comes_back),
     row("axon_runs_the_managers_commands_as_upstream", everywhere, commands::as_upstream),
+    row("who_may_ask_what_is_as_upstreams", everywhere, permission::is_as_upstreams),
+    row("a_cluster_in_trouble_is_shown_as_upstream_does", everywhere, rich::is_shown_as_upstream),
     row("daemons_hear_of_a_new_reporting_period", everywhere, pgs::daemons_hear_of_a_new_period),
     row("the_cluster_log_has_axons_lines", everywhere, cluster_log::has_axons_lines),
     row("what_axon_says_is_readable_in_crc_mode_only", everywhere, modes::are_as_configured),

@@ -37,11 +37,28 @@ const SAME: &[&[&str]] = &[
     &["perf", "dump", "nonsense"],
     &["perf", "reset", "nonsense"],
     &["dump_osd_network"],
+    &["version", "--format", "xml"],
+    &["git_version", "--format", "xml-pretty"],
+    &["config", "get", "osd_max_backfills", "--format", "xml"],
+    &["config", "get", "nonsense", "--format", "xml"],
+    &["config", "help", "mgr_stats_period", "--format", "xml-pretty"],
+    &["config", "set", "mgr_stats_period", "6", "--format", "xml"],
+    &["config", "unset", "mgr_stats_period", "--format", "xml-pretty"],
+    &["injectargs", "--mgr_stats_period=5", "--format", "xml"],
+    &["config", "unset", "mgr_stats_period"],
+    &["log", "flush", "--format", "xml"],
+    &["perf", "dump", "nonsense", "--format", "xml"],
+    &["dump_osd_network", "--format", "xml-pretty"],
 ];
 
 /// The same since Tentacle.
-const SAME_SINCE_TENTACLE: &[&[&str]] =
-    &[&["dump_ops_in_flight"], &["dump_blocked_ops"], &["dump_blocked_ops_count"]];
+const SAME_SINCE_TENTACLE: &[&[&str]] = &[
+    &["dump_ops_in_flight"],
+    &["dump_blocked_ops"],
+    &["dump_blocked_ops_count"],
+    &["dump_blocked_ops", "--format", "xml"],
+    &["dump_blocked_ops_count", "--format", "xml-pretty"],
+];
 
 /// Options whose values are the manager's own: they name it, or what it sets itself.
 const OWN: &[&str] = &[
@@ -162,11 +179,14 @@ fn answers(bench: &Bench, kind: Kind) -> Result<Vec<(Vec<&'static str>, Value)>>
     SAME.iter().chain(since).map(|words| Ok((words.to_vec(), told(bench, kind, words)?))).collect()
 }
 
-/// Exit code, JSON and error text.
+/// Exit code, JSON or the text that is none, and error text.
 fn told(bench: &Bench, kind: Kind, words: &[&str]) -> Result<Value> {
     let target = format!("mgr.{}", Bench::id(kind));
     let out = bench.cluster.ceph(&[&["tell", &target], words].concat())?;
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Ok(json!({"code": out.status.code(), "json": json, "error": String::from_utf8_lossy(&out.stderr).trim()}))
+    let error = String::from_utf8_lossy(&out.stderr).trim().to_owned();
+    Ok(match serde_json::from_str::<Value>(&text) {
+        Ok(json) => json!({"code": out.status.code(), "json": json, "error": error}),
+        Err(_) => json!({"code": out.status.code(), "text": text, "error": error}),
+    })
 }
