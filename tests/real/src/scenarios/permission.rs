@@ -89,8 +89,13 @@ pub fn is_as_upstreams(bench: &mut Bench) -> Result<()> {
     bench.cluster.wait_well(&["MGR_MODULE_DEPENDENCY"], Duration::from_secs(120))?;
     let (_, axon) = asked(bench, Kind::Axon, &keys)?;
     let (mut differ, mut denied) = (0, 0);
-    for (ask, (upstream, axon)) in asks.iter().zip(upstream.iter().zip(&axon)) {
+    for (ask, axon) in asks.iter().zip(&axon) {
         const EACCES: i32 = -13;
+        // Upstream does not know the peer's address by then, so that no such grant ever holds: docs/differences.md.
+        let here = [" network 127.0.0.0/8", " network 127.0.0.1/32"];
+        let same = here.iter().fold(ask.clone(), |ask, network| ask.replace(network, ""));
+        let upstream =
+            asks.iter().zip(&upstream).find(|(ask, _)| **ask == same).context("no such question")?.1;
         denied += usize::from(upstream.ret == EACCES);
         let of = |reply: &Reply| (reply.ret, shape(&reply.err));
         if of(upstream) != of(axon) {
