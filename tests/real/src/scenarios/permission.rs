@@ -135,6 +135,7 @@ fn keys(bench: &Bench) -> Result<Vec<(String, String)>> {
 
 /// What was asked by whom, and the replies.
 fn asked(bench: &Bench, kind: Kind, keys: &[(String, String)]) -> Result<(Vec<String>, Vec<Reply>)> {
+    knows_the_pgs(bench)?;
     let modules = if bench.release().stock_modules_load() { OF_MODULES } else { &[] };
     let table = COMMANDS.iter().chain(modules).map(|line| (String::new(), *line));
     let told = TOLD.iter().map(|line| (Bench::id(kind).to_owned(), *line));
@@ -149,4 +150,19 @@ fn asked(bench: &Bench, kind: Kind, keys: &[(String, String)]) -> Result<(Vec<St
         }
     }
     Ok((asks, bench.cluster.batch(&ops, 30)?))
+}
+
+/// Waits until the manager has heard of each PG; the monitors' health may still be the last manager's report.
+fn knows_the_pgs(bench: &Bench) -> Result<()> {
+    const EAGAIN: i32 = -11;
+    let begun = std::time::Instant::now();
+    loop {
+        let cmd = json!({"prefix": "osd ok-to-stop", "ids": ["0"]});
+        let replies = bench.cluster.batch(&[Op::Mgr { cmd }], 30)?;
+        if replies.iter().all(|reply| reply.ret != EAGAIN) {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < Duration::from_secs(60), "PGs are still unknown: {replies:?}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
 }
