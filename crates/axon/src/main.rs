@@ -1,10 +1,12 @@
 //! The `axon` binary: arguments → config → build → run → drain. Wiring only.
 
 mod command;
+mod crash;
 mod dencoder;
 mod log;
 mod mgr;
 mod mgr_args;
+mod service;
 mod settings;
 mod trace;
 

@@ -1,13 +1,16 @@
 //! `axon mgr`: arguments and `ceph.conf` → configuration → run until told to stop.
 
-use crate::log;
+use crate::crash::Crashes;
+use crate::log::{self, Log};
 use crate::mgr_args::{self, MgrArgs};
+use crate::service::{self, Process};
 use crate::settings::{self, Given};
 use anyhow::Context;
 use axon_core::config::Level;
 use axon_proto::{AuthEntity, EntityType};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// `EINVAL`, upstream's exit code for bad arguments.
@@ -85,9 +88,11 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
         nix::unistd::daemon(true, false).context("cannot go into the background")?;
     }
     let log = log::start(&settings, args.debug)?;
+    let crashes = Crashes::install(&settings);
+    let process = Arc::new(Process::new(log, crashes));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
-        become_user(args)?;
+        become_user(args, log)?;
         let module_path = settings.value("mgr_module_path").filter(|p| !p.is_empty());
         let public_ip = settings.value("public_addr").and_then(|text| {
             let ip = text.trim_start_matches("v2:").split('/').next().unwrap_or_default().trim().to_owned();
@@ -103,9 +108,10 @@ fn start(args: &MgrArgs, id: &str) -> anyhow::Result<()> {
             },
             public_ip,
             settings: settings.clone(),
-            log: log.clone(),
+            process: process.clone(),
         };
-        tokio::spawn(log::reopen_at_hangup(log));
+        tokio::spawn(service::reopen_at_hangup(process.clone()));
+        service::ready();
         axon_mgr::run(config, stopped()).await
     });
     // What still runs on threads of its own, a module's command that hangs for one, does not keep the process.
@@ -126,22 +132,30 @@ async fn stopped() {
 }
 
 /// `--setgroup`, `--setuser`: by name or number. The key has been read by then.
-fn become_user(args: &MgrArgs) -> anyhow::Result<()> {
+fn become_user(args: &MgrArgs, log: &Log) -> anyhow::Result<()> {
     use nix::unistd::{Gid, Group, Uid, User, setgid, setgroups, setuid};
-    if let Some(group) = &args.setgroup {
-        let gid = match group.parse() {
-            Ok(number) => Gid::from_raw(number),
-            Err(_) => Group::from_name(group)?.with_context(|| format!("there is no group {group}"))?.gid,
-        };
-        setgroups(&[gid]).context("cannot give up groups")?;
-        setgid(gid).with_context(|| format!("cannot become group {group}"))?;
+    let gid = args.setgroup.as_deref().map(|group| match group.parse() {
+        Ok(number) => Ok(Gid::from_raw(number)),
+        Err(_) => Ok::<_, anyhow::Error>(
+            Group::from_name(group)?.with_context(|| format!("there is no group {group}"))?.gid,
+        ),
+    });
+    let uid = args.setuser.as_deref().map(|user| match user.parse() {
+        Ok(number) => Ok(Uid::from_raw(number)),
+        Err(_) => Ok::<_, anyhow::Error>(
+            User::from_name(user)?.with_context(|| format!("there is no user {user}"))?.uid,
+        ),
+    });
+    let (gid, uid) = (gid.transpose()?, uid.transpose()?);
+    if Uid::effective().is_root() && (gid.is_some() || uid.is_some()) {
+        log.set_owner(uid, gid).context("the log file cannot be given to the manager's user")?;
     }
-    if let Some(user) = &args.setuser {
-        let uid = match user.parse() {
-            Ok(number) => Uid::from_raw(number),
-            Err(_) => User::from_name(user)?.with_context(|| format!("there is no user {user}"))?.uid,
-        };
-        setuid(uid).with_context(|| format!("cannot become user {user}"))?;
+    if let Some(gid) = gid {
+        setgroups(&[gid]).context("cannot give up groups")?;
+        setgid(gid).with_context(|| format!("cannot become group {gid}"))?;
+    }
+    if let Some(uid) = uid {
+        setuid(uid).with_context(|| format!("cannot become user {uid}"))?;
     }
     Ok(())
 }

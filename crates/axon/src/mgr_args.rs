@@ -109,6 +109,16 @@ mod tests {
     }
 
     #[test]
+    fn the_drop_ins_command_line_is_understood() {
+        let unit = include_str!("../../../packaging/systemd/ceph-mgr@.service.d/axon.conf");
+        let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/axon mgr ")).unwrap();
+        let got = parsed(&line.replace("%i", "host.abc").replace("${CLUSTER}", "ceph")).unwrap();
+        assert_eq!((got.id.as_deref(), got.cluster.as_deref()), (Some("host.abc"), Some("ceph")));
+        assert!(got.foreground && !got.debug && got.options.is_empty());
+        assert_eq!((got.setuser.as_deref(), got.setgroup.as_deref()), (Some("ceph"), Some("ceph")));
+    }
+
+    #[test]
     fn the_units_command_line_is_understood() {
         let got = parsed("-f --cluster ceph --id host.abc --setuser ceph --setgroup ceph").unwrap();
         assert_eq!(got.id.as_deref(), Some("host.abc"));

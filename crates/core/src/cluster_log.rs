@@ -4,6 +4,8 @@
 //! acknowledged is sent again with the next one (the monitors know a line by its sender and number). At most [`LINES_MAX`]
 //! lines wait: the oldest goes first, and the number of those lost is told in a line of its own.
 
+mod syslog;
+
 use crate::mgr_options::MgrOptions;
 use axon_proto::log_entry::{LogEntry, LogPriority};
 use axon_proto::{AuthEntity, EntityAddrVec, EntityName, UTime};
@@ -63,6 +65,22 @@ impl ClusterLog {
         }
     }
 
+    /// What of a text that was just written goes to the machine's syslog too (`LogEntry::log_to_syslog`): facility with level, and
+    /// a line each.
+    #[must_use]
+    pub fn syslog_lines(
+        &self,
+        channel: &str,
+        priority: LogPriority,
+        text: &str,
+        options: &MgrOptions,
+    ) -> Vec<(u8, String)> {
+        let Some(to) = syslog::destination(channel, priority, options) else { return Vec::new() };
+        let Author { name, rank, .. } = &self.author;
+        let lines = text.lines().filter(|line| !line.is_empty());
+        lines.map(|line| (to, format!("{name} {rank} {} : {line}", self.last))).collect()
+    }
+
     fn push(&mut self, channel: &str, priority: LogPriority, message: String, stamp: UTime) {
         if self.lines.len() == LINES_MAX {
             self.lines.pop_front();
@@ -114,15 +132,20 @@ impl ClusterLog {
     }
 }
 
-/// `clog_to_monitors`: one word for all channels, or `channel=word …` with `default=word` for the others.
+/// `clog_to_monitors`.
 fn goes_to_monitors(option: &str, channel: &str) -> bool {
+    of_channel(option, channel) == Some("true")
+}
+
+/// An option by channel: one word for all of them, or `channel=word …` with `default=word` for the others.
+pub(crate) fn of_channel<'a>(option: &'a str, channel: &str) -> Option<&'a str> {
     let words = option.split([',', ';', ' ', '\t', '\n']).filter(|word| !word.is_empty());
     let pairs: Vec<(&str, &str)> = words.map(|word| word.split_once('=').unwrap_or((word, ""))).collect();
     if let [(word, "")] = pairs[..] {
-        return word == "true";
+        return Some(word);
     }
-    let of = |key: &str| pairs.iter().find(|(k, _)| *k == key).map(|(_, value)| *value == "true");
-    of(channel).or_else(|| of("default")).unwrap_or(false)
+    let of = |key: &str| pairs.iter().find(|(k, _)| *k == key).map(|(_, value)| *value);
+    of(channel).or_else(|| of("default"))
 }
 
 #[cfg(test)]
@@ -196,6 +219,28 @@ mod tests {
         let sent = log.poll_lines(&all, at(20));
         let last = sent.back().unwrap();
         assert!(last.message.starts_with("5 lines") && last.priority == LogPriority::WARN, "{last}");
+    }
+
+    #[test]
+    fn lines_go_to_syslog_where_they_shall() {
+        let mut log = connected();
+        write(&mut log, "a\nb", 10);
+        let of = |to: &str, level: &str, priority: LogPriority| {
+            let options = MgrOptions {
+                clog_to_syslog: Text(to.into()),
+                clog_to_syslog_level: Text(level.into()),
+                ..Default::default()
+            };
+            log.syslog_lines("audit", priority, "a\nb", &options)
+        };
+        assert!(of("false", "info", LogPriority::ERROR).is_empty());
+        assert!(of("cluster=true", "info", LogPriority::ERROR).is_empty());
+        assert!(of("true", "info", LogPriority::DEBUG).is_empty());
+        let lines = of("true", "info", LogPriority::WARN);
+        // local0, LOG_WARNING.
+        let name = format!("mgr.x {} 2 : a", EntityName::default());
+        assert_eq!((lines.len(), &lines[0]), (2, &(16 << 3 | 4, name)));
+        assert_eq!(of("audit=true", "debug", LogPriority::DEBUG)[0].0, 16 << 3 | 7);
     }
 
     #[test]

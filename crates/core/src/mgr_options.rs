@@ -26,6 +26,10 @@ typed_options! {
     mgr_debug_aggressive_pg_num_changes: bool = false;
     /// Channels whose lines go to the monitors: `default=true audit=false …`.
     clog_to_monitors: Text = Text("default=true".to_owned());
+    /// The same for the machine's syslog; from which level on; and as which facility.
+    clog_to_syslog: Text = Text("false".to_owned());
+    clog_to_syslog_level: Text = Text("info".to_owned());
+    clog_to_syslog_facility: Text = Text("default=daemon audit=local0".to_owned());
     /// Seconds between two messages with lines for the cluster log.
     mon_client_log_interval: f64 = 1.0;
     mon_client_max_log_entries_per_message: usize = 1000;

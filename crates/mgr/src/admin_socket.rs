@@ -156,7 +156,7 @@ fn answer(output: CommandOutput) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tell::LogFile;
+    use crate::tell::Process;
     use axon_core::config::{Level, Settings, Variables};
     use std::sync::atomic::{AtomicU32, Ordering};
     use tokio::sync::mpsc;
@@ -164,7 +164,7 @@ mod tests {
     #[derive(Debug, Default)]
     struct Log(AtomicU32);
 
-    impl LogFile for Log {
+    impl Process for Log {
         fn reopen(&self) -> io::Result<()> {
             self.0.fetch_add(1, Ordering::Relaxed);
             Ok(())

@@ -20,4 +20,4 @@ pub use axon_modules::with_hostile_module;
 pub use hosting::HostingConfig;
 pub use modules::MODULE_PATH;
 pub use run::{Config, run};
-pub use tell::LogFile;
+pub use tell::Process;

@@ -11,7 +11,7 @@ use crate::identity;
 use crate::log::Log;
 use crate::modules::Modules;
 use crate::owner::{About, Effect, LISTS, Owner, SUBSCRIPTIONS, Session, SessionId};
-use crate::tell::{LogFile, Tell};
+use crate::tell::{Process, Tell};
 use anyhow::Context;
 use axon_core::caps::MgrCap;
 use axon_core::config::{Level, Settings};
@@ -47,8 +47,8 @@ pub struct Config {
     pub public_ip: Option<std::net::IpAddr>,
     /// What `ceph.conf`, the environment and the command line say.
     pub settings: Settings,
-    /// The process's log file.
-    pub log: Arc<dyn LogFile>,
+    /// Its log, and who looks after it.
+    pub process: Arc<dyn Process>,
 }
 
 /// What tasks report back to the owner.
@@ -106,7 +106,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     tokio::pin!(stop);
     let (client, mut events) = axon_net::connect(config.net.clone())?;
     let reports = mpsc::channel(REPORTS_MAX);
-    let tell = Arc::new(Tell::new(config.settings.clone(), reports.0.clone(), config.log.clone()));
+    let tell = Arc::new(Tell::new(config.settings.clone(), reports.0.clone(), config.process.clone()));
     // Before the monitors: who runs without them can be asked why.
     let _admin_socket = AdminSocket::start(tell.clone()).await;
     // Meanwhile: the first beacon says what modules there are.
@@ -114,13 +114,19 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
         let (hosting, id) = (config.hosting.clone(), config.id.clone());
         tokio::spawn(async move { hosting.describe(&id).await })
     };
-    let open = tokio::select! {
-        open = first_session(&client) => open?,
-        () = &mut stop => return Ok(()),
+    config.process.status("looking for a monitor");
+    let process = config.process.clone();
+    let begin = async {
+        let open = first_session(&client).await?;
+        anyhow::Ok((open, Arc::new(stock.await.context("the modules cannot be looked at")?)))
     };
-    let stock = tokio::select! {
-        stock = stock => Arc::new(stock.context("the modules cannot be looked at")?),
-        () = &mut stop => return Ok(()),
+    let (open, stock) = tokio::select! {
+        begun = begin => begun?,
+        () = alive(&*process) => return Ok(()),
+        () = &mut stop => {
+            process.stopping();
+            return Ok(());
+        }
     };
     let mut runner = Runner::new(config, client, open, tell, reports, stock).await?;
     let mut next_tick = Instant::now();
@@ -129,10 +135,14 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
     loop {
         tokio::select! {
             biased;
-            () = &mut stop, if leaving.is_none() => leaving = Some(runner.leave()),
+            () = &mut stop, if leaving.is_none() => {
+                runner.config.process.stopping();
+                leaving = Some(runner.leave());
+            }
             () = ended(&mut leaving) => break,
             () = tokio::time::sleep_until(next_tick) => {
                 runner.owner.handle_tick(now());
+                runner.config.process.alive();
                 let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
                 runner.tell.perf.set(Counter::Tasks, tasks as u64);
                 // The period may have changed.
@@ -174,6 +184,14 @@ async fn after(wait: Option<Duration>) {
     match wait {
         Some(wait) => tokio::time::sleep(wait).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Says again and again that this task works.
+async fn alive(process: &dyn Process) {
+    loop {
+        process.alive();
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
@@ -225,6 +243,8 @@ impl Runner {
             hostname: metadata.get("hostname").cloned().unwrap_or_default(),
             ceph_version: metadata.get("ceph_version").cloned().unwrap_or_default(),
         };
+        config.process.identify(&me.ceph_version);
+        config.process.status("standby");
         info!(id = %me.id, gid = me.gid, %fsid, monitor = %open.mon, "connected");
         let major = metadata.get("ceph_version_short").and_then(|v| v.split('.').next()?.parse().ok());
         let release = major.and_then(Release::from_number).unwrap_or(Release::NEWEST);
@@ -376,6 +396,7 @@ impl Runner {
         if !Arc::ptr_eq(&self.settings, &state.settings) {
             self.settings = state.settings.clone();
             self.client.set_options(&|name| state.settings.value(name));
+            self.config.process.configure(&state.settings);
         }
         self.hosting.follow(&state, self.owner.module_mode());
         for effect in self.owner.take_effects() {
@@ -394,6 +415,7 @@ impl Runner {
                 Effect::Activate => self.activate().await,
                 Effect::Deactivate => {
                     info!("no longer active");
+                    self.config.process.status("standby");
                     self.handles.clear();
                     self.dispatcher.set_dashboard(None);
                     self.dispatcher.native().stop();
@@ -418,6 +440,7 @@ impl Runner {
                     self.dispatcher.clone().answer(request, session.clone(), handle.clone());
                 }
                 Effect::MonCommand(command) => self.send_command(command),
+                Effect::Syslog { priority, text } => self.config.process.syslog(priority, &text),
             }
         }
         waits.into_iter().flatten().min()
@@ -442,6 +465,7 @@ impl Runner {
 
     async fn activate(&mut self) {
         info!("chosen as the active manager");
+        self.config.process.status("active");
         let gid = self.cluster.state().me.gid;
         self.active
             .start(

@@ -27,10 +27,28 @@ const SET_POLL_MS: u64 = 5;
 
 const EAGAIN: i32 = 11;
 
-/// The process's log file.
-pub trait LogFile: fmt::Debug + Send + Sync {
-    /// Opens the file anew, after it was moved away.
+/// What the manager is in: the process with its log, and who looks after it.
+pub trait Process: fmt::Debug + Send + Sync {
+    /// Opens the log's file anew, after it was moved away.
     fn reopen(&self) -> std::io::Result<()>;
+
+    /// Options have changed: those of the log count at once.
+    fn configure(&self, _settings: &Settings) {}
+
+    /// A line for the machine's syslog; facility and level as `syslog(3)` has them.
+    fn syslog(&self, _priority: u8, _text: &str) {}
+
+    /// The cluster's release, as daemons give it in their metadata.
+    fn identify(&self, _ceph_version: &str) {}
+
+    /// What the manager does now, in words.
+    fn status(&self, _text: &str) {}
+
+    /// The manager's owner task works. Called at each tick.
+    fn alive(&self) {}
+
+    /// The manager is ending.
+    fn stopping(&self) {}
 }
 
 /// What answers them. There is one, before the first session with a monitor already.
@@ -39,16 +57,16 @@ pub struct Tell {
     /// What is known before the cluster is.
     first: Arc<State>,
     reports: mpsc::Sender<Report>,
-    log: Arc<dyn LogFile>,
+    process: Arc<dyn Process>,
     pub perf: OwnPerf,
     pub ops: OpTracker,
 }
 
 impl Tell {
-    pub fn new(settings: Settings, reports: mpsc::Sender<Report>, log: Arc<dyn LogFile>) -> Self {
+    pub fn new(settings: Settings, reports: mpsc::Sender<Report>, process: Arc<dyn Process>) -> Self {
         let first = Arc::new(State { settings: Arc::new(settings), ..State::default() });
         let (perf, ops) = (OwnPerf::default(), OpTracker::default());
-        Tell { cluster: OnceLock::new(), first, reports, log, perf, ops }
+        Tell { cluster: OnceLock::new(), first, reports, process, perf, ops }
     }
 
     /// Gives the handle that commands read from. Once.
@@ -88,7 +106,7 @@ impl Tell {
     async fn carry_out(&self, action: Action) -> Result<(), String> {
         match action {
             Action::ReopenLog => {
-                self.log.reopen().map_err(|why| format!("the log file cannot be opened anew: {why}"))
+                self.process.reopen().map_err(|why| format!("the log file cannot be opened anew: {why}"))
             }
             Action::SetOption { name, value } => {
                 tracing::info!(name, set = value.is_some(), "option changed at runtime");

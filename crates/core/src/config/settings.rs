@@ -138,6 +138,12 @@ impl Settings {
         Some(expand_option(name, raw, &self.variables, &|other| self.raw(other).map(str::to_owned)))
     }
 
+    /// A text with its variables replaced, as in a value.
+    #[must_use]
+    pub fn expand(&self, text: &str) -> String {
+        super::expand::expand(text, &self.variables, &|other| self.raw(other).map(str::to_owned))
+    }
+
     /// The value in force as it was written.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&str> {

@@ -197,8 +197,21 @@ fn checked(
 
 /// Options whose change counts at once.
 fn is_observed(name: &str) -> bool {
-    MgrOptions::NAMES.contains(&name) || HealthOptions::NAMES.contains(&name)
+    MgrOptions::NAMES.contains(&name) || HealthOptions::NAMES.contains(&name) || OF_THE_LOG.contains(&name)
 }
+
+/// Those that the process's log follows (`LogObs`).
+const OF_THE_LOG: [&str; 9] = [
+    "log_file",
+    "log_to_file",
+    "log_to_stderr",
+    "err_to_stderr",
+    "log_stderr_prefix",
+    "log_to_syslog",
+    "err_to_syslog",
+    "log_to_journald",
+    "err_to_journald",
+];
 
 /// What upstream says of a change. Since Reef it leaves the value out.
 fn changed(ask: &Ask<'_>, name: &str, desc: &OptionDesc, value: &str) -> String {

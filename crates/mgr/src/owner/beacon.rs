@@ -19,6 +19,7 @@ impl Owner {
         }
         let available = self.lifecycle.available();
         let me = &self.state.me;
+        tracing::debug!(gid = me.gid, available, "sending a beacon");
         let beacon = MMgrBeacon {
             version: 0,
             gid: me.gid,

@@ -23,6 +23,8 @@ pub enum Effect {
     FetchMetadata { key: DaemonKey, command: Command, addr: Option<String> },
     /// Send a command to the monitors; only the log hears how it went.
     MonCommand(Command),
+    /// A line for the machine's syslog; facility with level.
+    Syslog { priority: u8, text: String },
     /// Ask for a full OSD map: an increment did not fit.
     FullOsdMap,
     /// Tell the stock modules that something has changed (`ActivePyModules::notify_all`).

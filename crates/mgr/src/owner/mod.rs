@@ -208,8 +208,15 @@ impl Owner {
 
     /// A line for the cluster log.
     pub fn handle_log(&mut self, channel: &str, priority: LogPriority, text: &str, now: UTime) {
-        tracing::debug!(channel, %priority, "{text}");
-        self.log.write(channel, priority, text, &self.state.mgr_options(), now);
+        // As upstream writes it into the log of the process.
+        match priority {
+            LogPriority::ERROR => tracing::error!("log_channel({channel}) log {priority} : {text}"),
+            _ => tracing::info!("log_channel({channel}) log {priority} : {text}"),
+        }
+        let options = self.state.mgr_options();
+        self.log.write(channel, priority, text, &options, now);
+        let lines = self.log.syslog_lines(channel, priority, text, &options);
+        self.effects.extend(lines.into_iter().map(|(priority, text)| Effect::Syslog { priority, text }));
     }
 
     /// Sends the lines of the cluster log that are due; how long others may still wait, if some do.

@@ -79,6 +79,7 @@ fn run(bench: &mut Bench) -> Result<()> {
     ensure!(failed.status.code() == Some(5) && words.contains("failed over this command"), "{failed:?}");
     load.end()?;
     ensure!(active_gid(bench)? == gid, "the manager was replaced: its beacons were late");
+    posted(bench)?;
 
     bench.cluster.ceph_ok(&["config", "set", "mgr", "mgr/hostile/deed", "block"])?;
     warned(bench, true)?;
@@ -86,6 +87,38 @@ fn run(bench: &mut Bench) -> Result<()> {
     process.signal(Signal::SIGTERM)?;
     ensure!(process.wait_ended(END_AT_MOST), "a module that blocks keeps the process from ending");
     Ok(())
+}
+
+/// The panics left reports that `ceph crash post` takes, as ceph-crash runs it: from Axon, and from upstream's manager.
+fn posted(bench: &mut Bench) -> Result<()> {
+    let folder = bench.cluster.dir().join("crash");
+    let mut ids = Vec::new();
+    for entry in std::fs::read_dir(&folder)? {
+        let path = entry?.path();
+        if path.join("done").exists() {
+            let meta: serde_json::Value = serde_json::from_slice(&std::fs::read(path.join("meta"))?)?;
+            ensure!(meta["mgr_module"] == "hostile" && meta["entity_name"] == "mgr.x", "{meta}");
+            ids.push((meta["crash_id"].as_str().context("no crash_id")?.to_owned(), path.join("meta")));
+        }
+    }
+    ensure!(ids.len() == 2, "one report a place: {ids:?}");
+    for (at, kind) in [Kind::Axon, Kind::Ceph].into_iter().enumerate() {
+        bench.activate(kind)?;
+        let (id, meta) = ids.get(at).context("too few reports")?;
+        let meta = meta.to_str().context("the folder's name is not UTF-8")?;
+        let begun = Instant::now();
+        // Upstream's modules come some seconds after the manager.
+        while let Err(why) = bench.cluster.ceph_ok(&["crash", "post", "-i", meta]) {
+            ensure!(begun.elapsed() < Duration::from_secs(30), "{kind:?}: {why:#}");
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        let listed = bench.cluster.ceph_ok(&["crash", "ls"])?;
+        ensure!(listed.contains(id.as_str()) && listed.contains("mgr.x"), "{kind:?}: {listed}");
+        let info = bench.cluster.ceph_json(&["crash", "info", id])?;
+        ensure!(info["stack_sig"].as_str().is_some_and(|sig| sig.len() == 64), "{kind:?}: {info}");
+        bench.cluster.ceph_ok(&["crash", "rm", id])?;
+    }
+    bench.only(Kind::Axon)
 }
 
 fn active_gid(bench: &Bench) -> Result<u64> {

@@ -15,6 +15,7 @@ mod faults;
 mod hostile;
 mod launcher;
 mod legacy;
+mod logs;
 mod mds;
 mod modes;
 mod permission;
@@ -60,6 +61,7 @@ pub const ALL: &[Scenario] = &[
     row("axon_command_ends_as_ceph", everywhere, face::commands_end_as_upstreams),
     row("axon_dencoder_prints_maps_as_the_monitors", everywhere, face::dencoder_prints_maps_as_the_monitors),
     row("every_command_is_accounted_for_through_faults", everywhere, faults::every_command_is_accounted_for),
+    row("the_log_follows_the_options", everywhere, logs::follows_the_options),
     row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
     row(
         "what_keeps_a_manager_from_starting_is_told",
