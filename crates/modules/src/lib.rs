@@ -1,5 +1,5 @@
 //! Native manager modules, a folder each, under upstream's names: options, commands, stored keys and health checks are those of
-//! the Python module of that name, so that a cluster moves between the managers without a change. [`ALL`] is the one table (read
+//! the Python module of that name, so that a cluster moves between the managers without a change. `ALL` is the one table (read
 //! by [`all`]); the beacon, the command table, permissions and the running of modules follow from its rows.
 //!
 //! Invariants: a module is pure functions over a snapshot and its own [`Memory`], with time as an argument; what must be done

@@ -1,5 +1,6 @@
 //! Lines to journald in its own protocol (`src/common/Journald.cc`), with the fields that Ceph's daemons send.
 
+use super::cut;
 use super::datagrams::Datagrams;
 use super::line::Line;
 use super::syslog::IDENT;
@@ -18,8 +19,7 @@ impl Journald {
     }
 
     pub fn send(&mut self, line: &Line) {
-        let message = &line.message;
-        let message = message.get(..message.floor_char_boundary(MESSAGE_BYTES_MAX)).unwrap_or(message);
+        let message = cut(&line.message, MESSAGE_BYTES_MAX);
         let Line { subsystem, priority, thread, stamp_nanos, .. } = line;
         let mut out = format!(
             "SYSLOG_IDENTIFIER={IDENT}\nPRIORITY={}\nCEPH_SUBSYS={subsystem}\nTIMESTAMP={stamp_nanos}\n\

@@ -105,5 +105,11 @@ pub fn start(settings: &Settings, debug: bool) -> anyhow::Result<&'static Log> {
     Ok(log)
 }
 
+/// The beginning of a text, of whole characters.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= bytes_max).last();
+    text.get(..end.unwrap_or(0)).unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Lines to the machine's syslog daemon, as `syslog(3)` sends them: a datagram each. Without the time, which daemons take from when it
 //! comes, so that the machine's time zone does not matter.
 
+use super::cut;
 use super::datagrams::Datagrams;
 use std::path::Path;
 
@@ -23,7 +24,7 @@ impl Syslog {
     }
 
     pub fn send(&mut self, priority: u8, text: &str) {
-        let text = text.get(..text.floor_char_boundary(LINE_BYTES_MAX)).unwrap_or(text);
+        let text = cut(text, LINE_BYTES_MAX);
         self.0.send(format!("<{priority}>{IDENT}[{}]: {text}", std::process::id()).as_bytes());
     }
 }
