@@ -13,6 +13,7 @@ mod event;
 mod host;
 pub mod listener;
 pub mod mon;
+mod redial;
 
 pub use client::{Client, EventReceiver, connect};
 pub use config::{Config, ConfigError};

@@ -11,6 +11,7 @@ use crate::dialer::Dialer;
 use crate::mon::commands::{CommandTable, Ended, Unsent};
 use crate::mon::hops::{answered_hop, connect_hop, sent_hop};
 use crate::mon::session::Waiter;
+use crate::redial::Redial;
 use crate::{Error, Result};
 use axon_core::{CommandError, CommandOutput};
 use axon_proto::msgs::command::MCommand;
@@ -29,10 +30,10 @@ use tracing::{debug, warn};
 
 /// Commands without an answer beyond which no further one is taken from the queue.
 const IN_FLIGHT_MAX: usize = 256;
-/// After a failure, or a connection that was of no use; doubles up to the second. Less than `ms_initial_backoff`, which would be
-/// felt where the next attempt succeeds.
-const BACKOFF: Duration = Duration::from_millis(20);
+/// Longest pause between attempts to connect.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long a monitor asked by name is tried at least: the first attempts follow each other within milliseconds.
+const DIRECTED_PATIENCE: Duration = Duration::from_secs(1);
 /// Before a command is sent again to an OSD whose map differs from ours.
 const MAP_PAUSE: Duration = Duration::from_millis(200);
 /// How often callers that left are looked for.
@@ -66,7 +67,9 @@ pub(super) struct DaemonSession {
     commands: CommandTable<Waiter>,
     link: Option<Link>,
     connecting: Option<(EntityAddrVec, AbortOnDropHandle<Result<Connected>>)>,
-    failures: u32,
+    redial: Redial,
+    /// When the first of the failures in a row was.
+    failing_since: Option<Instant>,
     failure: Option<Error>,
     /// Where it was when the last attempt failed.
     failed_at: Option<EntityAddrVec>,
@@ -102,7 +105,8 @@ impl DaemonSession {
             commands: CommandTable::default(),
             link: None,
             connecting: None,
-            failures: 0,
+            redial: Redial::new(BACKOFF_MAX),
+            failing_since: None,
             failure: None,
             failed_at: None,
             retry_at: now,
@@ -200,7 +204,7 @@ impl DaemonSession {
             self.connecting = None;
         }
         if self.failed_at.as_ref().is_some_and(|old| *old != addrs) {
-            (self.failed_at, self.failures, self.retry_at) = (None, 0, Instant::now());
+            (self.failed_at, self.redial, self.retry_at) = (None, Redial::new(BACKOFF_MAX), Instant::now());
         }
         let idle = self.link.is_none() && self.connecting.is_none();
         if idle && !self.commands.is_empty() && Instant::now() >= self.retry_at {
@@ -259,7 +263,7 @@ impl DaemonSession {
                 self.commands.each_unsent(|waiter| connect_hop(waiter, &name, &steps));
                 debug!(daemon = %self.daemon, con_mode = peer.con_mode, "connected");
                 let now = Instant::now();
-                (self.failure, self.failed_at, self.retry_at) = (None, None, now);
+                (self.failure, self.failed_at, self.failing_since, self.retry_at) = (None, None, None, now);
                 let con_mode = peer.con_mode;
                 let (since, heard, pinged) = (now, now, now);
                 self.link =
@@ -271,9 +275,10 @@ impl DaemonSession {
                 let why = e.to_string();
                 self.failure = Some(e);
                 self.failed_at = Some(addrs);
+                let since = *self.failing_since.get_or_insert_with(Instant::now);
                 // As upstream, a monitor asked by name is tried a few times only; an OSD until the deadline or the map says.
-                let directed = matches!(self.daemon, Daemon::Mon(_));
-                if directed && self.failures > self.dialer.config.directed_command_retry {
+                let directed = matches!(self.daemon, Daemon::Mon(_)) && since.elapsed() > DIRECTED_PATIENCE;
+                if directed && self.redial.failures() > self.dialer.config.directed_command_retry {
                     self.fail_all(ETIMEDOUT, &why);
                 }
             }
@@ -336,7 +341,7 @@ impl DaemonSession {
     fn answer(&mut self, frame: &RawMessage, output: CommandOutput) {
         if let Some(link) = &mut self.link {
             link.answered = true;
-            self.failures = 0;
+            self.redial.was_useful();
         }
         if let Some(waiter) = self.commands.answer(frame.header.tid) {
             answered_hop(&waiter, frame, self.link.as_ref().map_or(0, |link| link.con_mode));
@@ -358,9 +363,7 @@ impl DaemonSession {
     }
 
     fn back_off(&mut self) {
-        self.failures += 1;
-        let backoff = BACKOFF * 2u32.saturating_pow(self.failures.min(12) - 1);
-        self.retry_at = Instant::now() + backoff.min(BACKOFF_MAX);
+        self.retry_at = Instant::now() + self.redial.failed();
     }
 
     fn expire(&mut self) {

@@ -57,6 +57,8 @@ struct Wire {
     open: watch::Sender<bool>,
     /// Connections so far.
     accepted: AtomicU64,
+    /// So many of the next connections are cut as soon as they are there.
+    cut_next: AtomicU64,
 }
 
 impl Wire {
@@ -69,6 +71,11 @@ impl Wire {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
                 wire.accepted.fetch_add(1, Ordering::Relaxed);
+                let left = wire.cut_next.load(Ordering::Relaxed);
+                if left > 0 {
+                    wire.cut_next.store(left - 1, Ordering::Relaxed);
+                    continue;
+                }
                 tokio::spawn(wire.clone().carry(client, far));
             }
         });
@@ -204,6 +211,20 @@ async fn a_link_that_is_cut_is_replaced_at_once() {
     assert!(took < Duration::from_millis(50), "{took:?}");
     assert_eq!(f.wire.accepted.load(Ordering::Relaxed), 2);
     drop(repeats);
+}
+
+/// Three redials are cut too; without hurry that alone would be 140 ms.
+#[tokio::test]
+async fn a_link_that_is_cut_again_while_it_is_replaced_is_soon_there() {
+    let f = fixture().await;
+    f.ask("version", LONG).await.unwrap();
+    f.wire.cut_next.store(3, Ordering::Relaxed);
+    let begun = Instant::now();
+    f.wire.cuts.send_modify(|n| *n += 1);
+    f.ask("version", LONG).await.unwrap();
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(130), "{took:?}");
+    assert_eq!(f.wire.accepted.load(Ordering::Relaxed), 5);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use super::hunt::Candidate;
 use crate::auth::LoginSlot;
 use crate::connection::Connected;
 use crate::dialer::Dialer;
+use crate::redial::Redial;
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,12 +31,17 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// Starts logins at `candidates` that go on for `timeout`.
-    pub fn start(dialer: &Arc<Dialer>, candidates: Vec<Candidate>, timeout: Duration) -> Self {
+    /// Starts logins at `candidates` that go on for `timeout`, each with the pauses of `redial`.
+    pub fn start(
+        dialer: &Arc<Dialer>,
+        candidates: Vec<Candidate>,
+        timeout: Duration,
+        redial: Redial,
+    ) -> Self {
         let until = Instant::now() + timeout;
         let mut logins = JoinSet::new();
         for candidate in &candidates {
-            logins.spawn(login(dialer.clone(), candidate.clone(), until));
+            logins.spawn(login(dialer.clone(), candidate.clone(), until, redial));
         }
         Round { logins, tried: candidates, until, failure: None }
     }
@@ -72,25 +78,27 @@ pub(super) fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::Protocol { source: axon_msgr::Error::Auth(_), .. })
 }
 
-/// Less than `ms_initial_backoff`, which would be felt where the next attempt succeeds.
-const BACKOFF: Duration = Duration::from_millis(20);
+/// Longest pause between attempts at one monitor.
+pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 async fn login(
     dialer: Arc<Dialer>,
     candidate: Candidate,
     until: Instant,
+    mut redial: Redial,
 ) -> (Candidate, Result<(Connected, LoginSlot)>) {
-    let mut backoff = BACKOFF;
     loop {
         // A handshake that is under way when the round ends may still finish in the next one's time, not longer.
         let result = dialer.monitor(&candidate.addrs, false, dialer.config.connect_timeout).await;
-        match result {
-            Err(e) if !is_refusal(&e) && Instant::now() + backoff < until => {
-                debug!(mon = candidate.name, "not yet: {e}");
-                sleep(backoff).await;
-                backoff = (backoff * 2).min(Duration::from_secs(1));
-            }
+        let e = match result {
+            Err(e) if !is_refusal(&e) => e,
             done => return (candidate, done),
+        };
+        let pause = redial.failed();
+        if Instant::now() + pause >= until {
+            return (candidate, Err(e));
         }
+        debug!(mon = candidate.name, "not yet: {e}");
+        sleep(pause).await;
     }
 }

@@ -9,7 +9,7 @@
 use super::commands::{CommandTable, Ended, Request as CommandRequest, Unsent};
 use super::hops::{connect_hop, sent_hop};
 use super::hunt::Hunt;
-use super::login::{Login, Round, is_refusal};
+use super::login::{BACKOFF_MAX, Login, Round, is_refusal};
 use super::status::{MonError, OpenSession, SessionState};
 use super::subs::Subs;
 use crate::connection::{ConnectionEvent, ConnectionHandle};
@@ -17,6 +17,7 @@ use crate::counts::Held;
 use crate::daemon::Maps;
 use crate::dialer::Dialer;
 use crate::event::Event;
+use crate::redial::Redial;
 use axon_core::trace::Trace;
 use axon_core::{CommandError, CommandOutput};
 use axon_proto::mgr_map::MgrMap;
@@ -82,6 +83,9 @@ const FAR: Duration = Duration::from_secs(3600);
 /// Messages and requests that are taken at once, before what else may be due is looked at.
 const BATCH_MAX: usize = 64;
 
+/// Longest pause behind sessions that end before the monitor has answered anything.
+const STILLBORN_PAUSE_MAX: Duration = Duration::from_secs(5);
+
 /// Upstream's `tick` while connected (`mon_client_log_interval`).
 const TICK: Duration = Duration::from_secs(1);
 
@@ -90,12 +94,21 @@ pub(super) struct Active {
     pub handle: ConnectionHandle,
     events: mpsc::Receiver<ConnectionEvent>,
     pub open: OpenSession,
-    /// Commands may be sent: see [`Session::prove`].
+    /// The monitor has answered a subscription: see [`Session::prove`].
     proven: bool,
+    /// It kept the global id of the session before.
+    reclaimed: bool,
     opened: Instant,
     pinged: Instant,
     /// When the last ping that was answered was sent.
     pub heard: Instant,
+}
+
+impl Active {
+    /// Commands may be sent: see [`Session::prove`].
+    fn takes_commands(&self) -> bool {
+        self.proven || self.reclaimed
+    }
 }
 
 /// The task.
@@ -112,7 +125,7 @@ pub(crate) struct Session {
     pub(super) active: Option<Active>,
     round: Option<Round>,
     /// Sessions in a row that ended before the monitor answered a subscription.
-    stillborn: u32,
+    stillborn: Redial,
     pub(super) outbox: VecDeque<Event>,
     /// Rings at the next deadline or end of a round, or before; it is moved only when it must ring earlier.
     alarm: Pin<Box<Sleep>>,
@@ -158,7 +171,7 @@ impl Session {
             monmap: None,
             active: None,
             round: None,
-            stillborn: 0,
+            stillborn: Redial::hurried(STILLBORN_PAUSE_MAX),
             outbox: VecDeque::new(),
             alarm: Box::pin(sleep_until(Instant::now() + FAR)),
             channels,
@@ -169,7 +182,7 @@ impl Session {
     pub(crate) async fn run(mut self) {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.start_round();
+        self.start_round(Redial::new(BACKOFF_MAX));
         loop {
             match self.wake(&mut ticks).await {
                 Wake::Stop | Wake::Request(None) | Wake::OwnerGone => break,
@@ -283,7 +296,7 @@ impl Session {
 
     /// Something could be sent if only there were room.
     fn is_behind(&self, active: &Active) -> bool {
-        let commands = active.proven && self.monmap.is_some() && self.commands.has_unsent();
+        let commands = active.takes_commands() && self.monmap.is_some() && self.commands.has_unsent();
         commands || !self.queued.is_empty()
     }
 
@@ -297,7 +310,8 @@ impl Session {
         {
             let _ = active.handle.try_send(message);
         }
-        let Some(monmap) = self.monmap.as_ref().filter(|_| active.proven && self.queued.is_empty()) else {
+        let Some(monmap) = self.monmap.as_ref().filter(|_| active.takes_commands() && self.queued.is_empty())
+        else {
             return;
         };
         while active.handle.has_room() {
@@ -312,7 +326,8 @@ impl Session {
     }
 
     /// The monitor has answered a subscription. One that exposes insecure reclaiming of global ids ends a client's first
-    /// session at its first message (`Monitor::_ms_dispatch`), and a command in it would be lost without having run.
+    /// session at its first message (`Monitor::_ms_dispatch`), and a command in it would be lost without having run. It never ends
+    /// one that reclaimed its id, so there commands need not wait for an answer.
     pub(super) fn prove(&mut self) {
         if let Some(active) = self.active.as_mut().filter(|active| !active.proven) {
             active.proven = true;
@@ -339,6 +354,8 @@ impl Session {
         let Login { candidate, connected, slot } = login;
         let Some(credentials) = slot.take() else { return };
         self.round = None;
+        let prior = self.dialer.auth.global_id();
+        let reclaimed = prior != 0 && prior == connected.peer.global_id;
         self.dialer.auth.adopt(credentials);
         self.hunt.round_finished();
         let open = OpenSession {
@@ -357,6 +374,7 @@ impl Session {
             events: connected.events,
             open: open.clone(),
             proven: false,
+            reclaimed,
             opened: now,
             pinged: now,
             heard: now,
@@ -372,8 +390,13 @@ impl Session {
 
     /// Ends the session, or the round, and hunts again.
     pub(super) fn reopen(&mut self, why: String) {
+        let mut pause = Duration::ZERO;
         if let Some(active) = self.active.take() {
-            self.stillborn = if active.proven { 0 } else { self.stillborn + 1 };
+            if active.proven {
+                self.stillborn.was_useful();
+            } else {
+                pause = self.stillborn.failed();
+            }
             warn!(mon = active.open.mon, addr = %active.open.addr, "monitor session ended: {why}");
             let error = MonError::Lost { mon: active.open.mon.clone(), why: why.clone() };
             self.channels.state.send_replace(SessionState::Hunting { why: Some(error.clone()) });
@@ -387,18 +410,19 @@ impl Session {
             self.outbox.push_back(Event::Disconnected { why });
         }
         self.subs.reload();
-        // One may end at once for a good reason, see `prove`; several would be a storm of logins.
-        match self.stillborn {
-            0 | 1 => self.start_round(),
-            _ => self.round = Some(Round::start(&self.dialer, Vec::new(), self.hunt.round_timeout())),
+        // One may end at once for a good reason, see `prove`, or because what cut it cuts the next one too; many would be a storm
+        // of logins.
+        match pause {
+            Duration::ZERO => self.start_round(Redial::hurried(BACKOFF_MAX)),
+            _ => self.round = Some(Round::start(&self.dialer, Vec::new(), pause, Redial::new(BACKOFF_MAX))),
         }
     }
 
-    fn start_round(&mut self) {
+    fn start_round(&mut self, redial: Redial) {
         self.hunt.round_started();
         let candidates = self.hunt.next_round(random_below);
         let timeout = self.hunt.round_timeout();
-        self.round = Some(Round::start(&self.dialer, candidates, timeout));
+        self.round = Some(Round::start(&self.dialer, candidates, timeout, redial));
     }
 
     fn next_round(&mut self) {
@@ -425,7 +449,7 @@ impl Session {
             warn!("{error}; trying again");
             self.channels.state.send_replace(SessionState::Hunting { why: Some(error) });
         }
-        self.start_round();
+        self.start_round(Redial::new(BACKOFF_MAX));
     }
 
     fn tick(&mut self) {
