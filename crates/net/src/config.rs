@@ -31,6 +31,8 @@ pub struct Config {
     pub key: Option<CryptoKey>,
     /// Where the key came from, for error messages.
     pub key_source: String,
+    /// The file that it came from: read again when the monitors refuse the key.
+    pub(crate) key_file: Option<keys::KeyFile>,
     /// The monitors to try first.
     pub monitors: Vec<Candidate>,
     /// Where they came from, for error messages.
@@ -133,10 +135,12 @@ impl Config {
     /// Reads the key, resolves the monitors, and takes the rest from `options`.
     pub async fn load(name: AuthEntity, options: Options<'_>) -> Result<Self, ConfigError> {
         let policy = policy(name.kind, options)?;
-        let (key, key_source) = match keys::load(&name, options) {
-            Ok((key, source)) => (Some(key), source),
+        let (key, key_source, key_file) = match keys::load(&name, options) {
+            Ok((key, source, file)) => (Some(key), source, file),
             // As upstream: without a keyring cephx is no choice, another method may be.
-            Err(_) if policy.methods(EntityType::MON).contains(&method::NONE) => (None, "none".to_owned()),
+            Err(_) if policy.methods(EntityType::MON).contains(&method::NONE) => {
+                (None, "none".to_owned(), None)
+            }
             Err(e) => return Err(e),
         };
         let (monitors, monitors_source) = monitors::load(options).await?;
@@ -155,6 +159,7 @@ impl Config {
             name,
             key,
             key_source,
+            key_file,
             monitors,
             monitors_source,
             fsid,

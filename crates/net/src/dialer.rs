@@ -6,6 +6,7 @@ use crate::config::{Config, Wire};
 use crate::connection::{Bounds, Connected, Dial, GlobalSeq, connect, nonce};
 use crate::counts::Gauge;
 use crate::{Error, Result};
+use axon_cephx::Principal;
 use axon_msgr::{Local, Policy};
 use axon_proto::{AddrType, EntityAddr, EntityAddrVec, EntityType, features};
 use std::sync::atomic::AtomicU64;
@@ -51,6 +52,22 @@ impl Dialer {
     /// What connections from now on may use.
     pub(crate) fn set_wire(&self, wire: Wire) {
         *self.wire.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(wire);
+    }
+
+    /// The key that the next login uses.
+    pub(crate) fn key(&self) -> Option<Arc<Principal>> {
+        self.auth.principal().ok()
+    }
+
+    /// The monitors refuse the key `used`: reads its file again; whether the next login uses another one.
+    pub(crate) async fn reload_key(&self, used: Option<&Principal>) -> bool {
+        let Some(file) = self.config.key_file.clone() else { return false };
+        let name = self.config.name.clone();
+        let read = tokio::task::spawn_blocking(move || file.key(&name)).await;
+        if let Some(key) = read.ok().flatten() {
+            self.auth.replace_key(key);
+        }
+        self.key().is_some_and(|now| used.is_none_or(|used| used.key != now.key))
     }
 
     /// The nonce in our addresses.
@@ -122,4 +139,64 @@ impl Dialer {
 /// The address to call: v2, unless there is only v1.
 pub(crate) fn spoken_at(addrs: &EntityAddrVec) -> Option<&EntityAddr> {
     addrs.msgr2().or_else(|| addrs.legacy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axon_cephx::CryptoKey;
+
+    const FIRST: &str = "AQBSdFFhAAAAABAAq83vASNFZ4mrze8BI0VniQ==";
+    const SECOND: &str = "AQBSdFFhAAAAABAAAAAAAAAAAAAAAAAAAAAAAQ==";
+
+    async fn dialer(option: &'static str, file: &str) -> Dialer {
+        let options = |wanted: &str| match wanted {
+            "mon_host" => Some("127.0.0.1".to_owned()),
+            _ => (wanted == option).then(|| file.to_owned()),
+        };
+        let config = Config::load("mgr.x".parse().unwrap(), &options).await.unwrap();
+        let principal = Principal { name: config.name.clone(), key: config.key.clone().unwrap() };
+        Dialer::new(Arc::new(config), AuthContext::new(principal, 0)).unwrap()
+    }
+
+    fn key(dialer: &Dialer) -> CryptoKey {
+        dialer.key().unwrap().key.clone()
+    }
+
+    /// The key that was rotated is in the file some time later; several logins may be refused at once.
+    #[tokio::test]
+    async fn a_refused_key_is_read_again_from_the_file_that_it_came_from() {
+        let ring = |key: &str| format!("[mgr.x]\n\tkey = {key}\n");
+        for (option, first, second) in
+            [("keyring", ring(FIRST), ring(SECOND)), ("keyfile", FIRST.to_owned(), SECOND.to_owned())]
+        {
+            let path = std::env::temp_dir().join(format!("axon-dialer-{}-{option}", std::process::id()));
+            std::fs::write(&path, first).unwrap();
+            let dialer = dialer(option, path.to_str().unwrap()).await;
+            let used = dialer.key();
+            assert!(!dialer.reload_key(used.as_deref()).await, "{option}: nothing new");
+            for unusable in ["", "[mgr.y]\n\tkey = nonsense\n"] {
+                std::fs::write(&path, unusable).unwrap();
+                assert!(!dialer.reload_key(used.as_deref()).await, "{option}: half written");
+            }
+            std::fs::write(&path, second).unwrap();
+            assert!(dialer.reload_key(used.as_deref()).await, "{option}: a new key");
+            assert!(dialer.reload_key(used.as_deref()).await, "{option}: for whoever used the old one");
+            assert_eq!(key(&dialer), CryptoKey::from_base64(SECOND).unwrap());
+            assert!(
+                !dialer.reload_key(dialer.key().as_deref()).await,
+                "{option}: the new one is refused too"
+            );
+            std::fs::remove_file(&path).unwrap();
+            assert!(!dialer.reload_key(dialer.key().as_deref()).await, "{option}: no file");
+            assert_eq!(key(&dialer), CryptoKey::from_base64(SECOND).unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_came_from_no_file_stays() {
+        let dialer = dialer("key", FIRST).await;
+        assert!(!dialer.reload_key(dialer.key().as_deref()).await);
+        assert_eq!(key(&dialer), CryptoKey::from_base64(FIRST).unwrap());
+    }
 }

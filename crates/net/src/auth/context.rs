@@ -6,7 +6,7 @@
 use super::{OsRandom, denied, now};
 use axon_cephx::verifier::ServiceKeys;
 use axon_cephx::wire::RotatingSecrets;
-use axon_cephx::{Credentials, Principal, Reply};
+use axon_cephx::{Credentials, CryptoKey, Principal, Reply};
 use axon_msgr::auth::AuthError;
 use axon_proto::{AuthEntity, EntityType, UTime};
 use bytes::Bytes;
@@ -17,8 +17,6 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct AuthContext {
     name: AuthEntity,
-    /// `None` where the cluster uses method `none` and we have no key.
-    principal: Option<Arc<Principal>>,
     /// Services whose tickets we want, a bit each.
     want: u32,
     state: Mutex<State>,
@@ -26,7 +24,11 @@ pub struct AuthContext {
 
 #[derive(Debug, Default)]
 struct State {
+    /// `None` where the cluster uses method `none` and we have no key.
+    principal: Option<Arc<Principal>>,
     credentials: Option<Credentials>,
+    /// The last login that asked to keep the global id was refused: the next one asks for a new id.
+    id_refused: bool,
     rotating: RotatingSecrets,
     rotating_asked: UTime,
     /// A client showed a ticket of a key that we lack.
@@ -45,14 +47,14 @@ impl AuthContext {
     #[must_use]
     pub fn new(principal: Principal, want: u32) -> Arc<Self> {
         let name = principal.name.clone();
-        let principal = Some(Arc::new(principal));
-        Arc::new(AuthContext { name, principal, want, state: Mutex::default() })
+        let state = State { principal: Some(Arc::new(principal)), ..State::default() };
+        Arc::new(AuthContext { name, want, state: Mutex::new(state) })
     }
 
     /// An identity without a key, for clusters that use method `none`.
     #[must_use]
     pub fn without_key(name: AuthEntity) -> Arc<Self> {
-        Arc::new(AuthContext { name, principal: None, want: 0, state: Mutex::default() })
+        Arc::new(AuthContext { name, want: 0, state: Mutex::default() })
     }
 
     #[must_use]
@@ -60,11 +62,22 @@ impl AuthContext {
         &self.name
     }
 
-    pub(super) fn principal(&self) -> Result<&Arc<Principal>, AuthError> {
+    pub(crate) fn principal(&self) -> Result<Arc<Principal>, AuthError> {
         let name = &self.name;
-        self.principal
-            .as_ref()
+        let principal = self.state().principal.clone();
+        principal
             .ok_or_else(|| AuthError::denied(format!("the cluster asks for a key, {name} has no keyring")))
+    }
+
+    /// The next login uses this key, unless there was none.
+    pub(crate) fn replace_key(&self, key: CryptoKey) {
+        let mut state = self.state();
+        if let Some(old) = &state.principal
+            && old.key != key
+        {
+            state.principal = Some(Arc::new(Principal { name: old.name.clone(), key }));
+            state.id_refused = false;
+        }
     }
 
     pub(super) fn want(&self) -> u32 {
@@ -83,12 +96,21 @@ impl AuthContext {
 
     /// The session in use is now the one that this login opened.
     pub fn adopt(&self, credentials: Credentials) {
-        self.state().credentials = Some(credentials);
+        let mut state = self.state();
+        state.credentials = Some(credentials);
+        state.id_refused = false;
     }
 
-    /// Gives the global id up: the next login gets a new one.
-    pub fn forget(&self) {
-        self.state().credentials = None;
+    /// A login was refused. With a global id to keep, a new id may help; without one it does not, so the old one is asked for again:
+    /// it is given up only once a login without it has succeeded.
+    pub(super) fn refused(&self, kept_id: bool) {
+        self.state().id_refused = kept_id;
+    }
+
+    /// What the next login proves its right to the global id with.
+    pub(super) fn prior(&self) -> Option<Credentials> {
+        let state = self.state();
+        state.credentials.clone().filter(|_| !state.id_refused)
     }
 
     /// The cluster replaced its keys: rotating keys are dropped and every ticket is to be renewed
@@ -115,10 +137,10 @@ impl AuthContext {
 
     /// The `MAuth` payload that renews our tickets, when some are due. To be asked every few seconds.
     pub fn renewal_request(&self) -> Result<Option<Bytes>, AuthError> {
-        let (Some(principal), Some(credentials)) = (&self.principal, self.credentials()) else {
+        let (Ok(principal), Some(credentials)) = (self.principal(), self.credentials()) else {
             return Ok(None);
         };
-        credentials.renewal_request(principal, self.want, now(), &mut OsRandom).map_err(|e| denied(&e))
+        credentials.renewal_request(&principal, self.want, now(), &mut OsRandom).map_err(|e| denied(&e))
     }
 
     /// The `MAuth` payload that asks for our service's rotating keys, when they are due (`_check_auth_rotating`): at most once
@@ -131,7 +153,7 @@ impl AuthContext {
         let asked = state.rotating_asked;
         let wait = asked <= now && now.to_duration() < asked.to_duration() + Duration::from_secs(1);
         let due = state.rotating.stale(rotating_cutoff(now)) || state.rotating_missed;
-        if self.principal.is_none() || !has_keys || state.credentials.is_none() || wait || !due {
+        if state.principal.is_none() || !has_keys || state.credentials.is_none() || wait || !due {
             return None;
         }
         state.rotating_asked = now;
@@ -155,7 +177,7 @@ impl AuthContext {
         let Some(credentials) = &mut state.credentials else {
             return Err(AuthError::denied("an answer about tickets came before the login"));
         };
-        match credentials.handle_reply(principal, payload, now()).map_err(|e| denied(&e))? {
+        match credentials.handle_reply(&principal, payload, now()).map_err(|e| denied(&e))? {
             Reply::Tickets(_) => Ok(Renewed::Tickets),
             Reply::Rotating(keys) => {
                 state.rotating = keys;

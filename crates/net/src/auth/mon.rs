@@ -44,6 +44,8 @@ pub struct MonClientAuth {
     context: Arc<AuthContext>,
     policy: Arc<AuthPolicy>,
     prior: Option<Credentials>,
+    /// Beside the session in use.
+    separate: bool,
     method: Option<u32>,
     step: Step,
     slot: LoginSlot,
@@ -53,24 +55,25 @@ impl MonClientAuth {
     /// A login that keeps the global id of the session in use, if there is one.
     #[must_use]
     pub fn new(context: Arc<AuthContext>, policy: Arc<AuthPolicy>) -> (Self, LoginSlot) {
-        let prior = context.credentials();
-        Self::with_prior(context, policy, prior)
+        let prior = context.prior();
+        Self::with_prior(context, policy, prior, false)
     }
 
     /// A login with a global id of its own, beside the session in use: for commands to a named monitor.
     #[must_use]
     pub fn separate(context: Arc<AuthContext>, policy: Arc<AuthPolicy>) -> (Self, LoginSlot) {
-        Self::with_prior(context, policy, None)
+        Self::with_prior(context, policy, None, true)
     }
 
     fn with_prior(
         context: Arc<AuthContext>,
         policy: Arc<AuthPolicy>,
         prior: Option<Credentials>,
+        separate: bool,
     ) -> (Self, LoginSlot) {
         let slot = LoginSlot::default();
-        let auth =
-            MonClientAuth { context, policy, prior, method: None, step: Step::Over, slot: slot.clone() };
+        let (method, step) = (None, Step::Over);
+        let auth = MonClientAuth { context, policy, prior, separate, method, step, slot: slot.clone() };
         (auth, slot)
     }
 
@@ -95,7 +98,7 @@ impl MonClientAuth {
         self.step = match used {
             method::NONE => Step::Consent,
             method::CEPHX => {
-                let principal = self.context.principal()?.clone();
+                let principal = self.context.principal()?;
                 let start = ExpectServerChallenge::new(principal, self.prior.clone(), self.context.want());
                 Step::Challenge(start)
             }
@@ -153,10 +156,12 @@ impl ClientAuth for MonClientAuth {
         if let Some(next) = others.into_iter().find(|m| allowed_methods.contains(m)) {
             return self.start(next);
         }
+        if errno == EACCES && !self.separate {
+            // The ticket that proves our right to the global id may be too old; then only a new id helps.
+            self.context.refused(self.prior.is_some());
+        }
         let name = self.context.name();
         let why = if errno == EACCES && self.prior.is_some() {
-            // The ticket that proves our right to the global id may be too old; then only a new id helps.
-            self.context.forget();
             format!(
                 "the monitor does not let {name} keep its global id, or its key is wrong; the next attempt asks for a new id"
             )

@@ -5,27 +5,50 @@ use super::{ConfigError, Options, words};
 use axon_cephx::{CryptoKey, KeyRing};
 use axon_proto::AuthEntity;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// The key and where it came from.
-pub(super) fn load(name: &AuthEntity, options: Options<'_>) -> Result<(CryptoKey, String), ConfigError> {
+/// A file that has our key.
+#[derive(Clone, Debug)]
+pub(crate) enum KeyFile {
+    /// Nothing else.
+    Key(PathBuf),
+    KeyRing(PathBuf),
+}
+
+impl KeyFile {
+    /// The key that it has now; `None` while it cannot be read.
+    pub fn key(&self, name: &AuthEntity) -> Option<CryptoKey> {
+        match self {
+            KeyFile::Key(path) => parse(name, "keyfile", &read(name, path).ok()??).ok(),
+            KeyFile::KeyRing(path) => {
+                KeyRing::parse(&read(name, path).ok()??, path).ok()?.key(name, path).ok()
+            }
+        }
+    }
+}
+
+/// The key, where it came from in words, and the file.
+pub(super) type Loaded = (CryptoKey, String, Option<KeyFile>);
+
+pub(super) fn load(name: &AuthEntity, options: Options<'_>) -> Result<Loaded, ConfigError> {
     let set = |option| options(option).filter(|value| !value.is_empty()).map(Zeroizing::new);
     if let Some(text) = set("key") {
-        return Ok((parse(name, "option key", &text)?, "option key".to_owned()));
+        return Ok((parse(name, "option key", &text)?, "option key".to_owned(), None));
     }
     if let Some(file) = set("keyfile") {
         let text = read(name, Path::new(file.as_str()))?
             .ok_or_else(|| ConfigError::NoKeyring { name: name.clone(), files: file.to_string() })?;
         let source = format!("keyfile {}", *file);
-        return Ok((parse(name, &source, &text)?, source));
+        let from = KeyFile::Key(PathBuf::from(file.as_str()));
+        return Ok((parse(name, &source, &text)?, source, Some(from)));
     }
     let files = set("keyring").map_or_else(|| default_keyrings(name), |list| list.to_string());
     for file in words(&files) {
         let path = Path::new(file);
         if let Some(text) = read(name, path)? {
             let key = KeyRing::parse(&text, path)?.key(name, path)?;
-            return Ok((key, format!("keyring {file}")));
+            return Ok((key, format!("keyring {file}"), Some(KeyFile::KeyRing(path.to_owned()))));
         }
     }
     let files = words(&files).collect::<Vec<_>>().join(", ");

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
-use tracing::debug;
+use tracing::{debug, info};
 
 /// A successful login.
 pub(super) struct Login {
@@ -89,9 +89,14 @@ async fn login(
 ) -> (Candidate, Result<(Connected, LoginSlot)>) {
     loop {
         // A handshake that is under way when the round ends may still finish in the next one's time, not longer.
+        let used = dialer.key();
         let result = dialer.monitor(&candidate.addrs, false, dialer.config.connect_timeout).await;
         let e = match result {
             Err(e) if !is_refusal(&e) => e,
+            Err(e) if dialer.reload_key(used.as_deref()).await => {
+                info!(mon = candidate.name, "the key's file has changed, trying the new key: {e}");
+                continue;
+            }
             done => return (candidate, done),
         };
         let pause = redial.failed();

@@ -13,6 +13,7 @@ mod face;
 mod failover;
 mod faults;
 mod hostile;
+mod keys;
 mod launcher;
 mod legacy;
 mod logs;
@@ -57,6 +58,7 @@ pub const ALL: &[Scenario] = &[
     row("daemons_answer_through_their_restart", everywhere, restarts::daemons_answer_through_their_restart),
     row("v20_is_spoken_in_crc_mode", everywhere, revision0::v20_is_spoken_in_crc_mode),
     row("traces_show_every_hop", everywhere, restarts::traces_show_every_hop),
+    row("a_rotated_key_is_read_from_its_file", everywhere, keys::a_rotated_one_is_read_from_its_file),
     row("spans_reach_a_collector", everywhere, telemetry::spans_reach_a_collector),
     row("axon_command_ends_as_ceph", everywhere, face::commands_end_as_upstreams),
     row("axon_dencoder_prints_maps_as_the_monitors", everywhere, face::dencoder_prints_maps_as_the_monitors),
