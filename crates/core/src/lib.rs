@@ -14,6 +14,7 @@ pub mod health;
 pub mod kv;
 pub mod lifecycle;
 pub mod mgr_options;
+pub mod module_processes;
 pub mod osd_places;
 pub mod perf;
 pub mod perf_queries;

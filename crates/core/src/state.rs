@@ -6,6 +6,7 @@ use crate::daemons::DaemonIndex;
 use crate::health::HealthOptions;
 use crate::kv::Kv;
 use crate::mgr_options::MgrOptions;
+use crate::module_processes::ModuleProcesses;
 use crate::perf::PerfIndex;
 use crate::pg_map::PgMap;
 use axon_proto::Fsid;
@@ -60,6 +61,8 @@ pub struct State {
     pub settings: Arc<Settings>,
     /// The monitors' store for modules and devices.
     pub kv: Kv,
+    /// The one part that is no snapshot: processes of Python modules as they were measured last.
+    pub module_processes: ModuleProcesses,
 }
 
 impl Default for State {
@@ -82,6 +85,7 @@ impl Default for State {
             options: Arc::default(),
             settings: Arc::default(),
             kv: Kv::default(),
+            module_processes: ModuleProcesses::default(),
         }
     }
 }

@@ -50,7 +50,6 @@ impl HostingConfig {
             conf_path: self.conf_path.clone(),
             settings: Arc::new(self.settings.clone()),
             native: axon_modules::all().map(|module| module.name.to_owned()).collect(),
-            memory_bytes_max: value("axon_module_memory_bytes_max").and_then(|v| v.parse().ok()).unwrap_or(0),
         }
     }
 

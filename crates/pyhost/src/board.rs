@@ -25,20 +25,32 @@ pub enum Phase {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModuleBoard {
     pub phase: Phase,
-    /// Failures since it last ran for long enough.
-    pub failures: u32,
+    /// Why it has failed, until it has run for long enough since.
+    pub trouble: Option<String>,
+    /// It fails again and again.
+    pub lasting: bool,
+    /// It gives no sign of life, and for so long.
+    pub silent_secs: Option<u64>,
+    /// It takes much memory: how much.
+    pub memory_high: Option<String>,
+    /// It takes much of the processor: how much.
+    pub cpu_high: Option<String>,
     pub health: HealthCheckMap,
     pub uri: String,
     /// Where the stock dashboard serves: a Unix socket in a folder of its own.
     pub door: Option<PathBuf>,
     /// RADOS clients to be blocklisted with this manager: name and addresses.
     pub clients: Vec<(String, EntityAddrVec)>,
-    pub pid: Option<u32>,
-    pub rss_bytes: u64,
-    /// CPU time of the process so far.
-    pub cpu_ms: u64,
-    /// It does not answer, and since when.
-    pub silent_secs: u64,
+}
+
+impl ModuleBoard {
+    /// What keeps it from working.
+    fn fault(&self) -> Option<String> {
+        let first_line = |why: &str| why.lines().next().unwrap_or_default().to_owned();
+        let silent = || self.silent_secs.map(|secs| format!("it has not answered for {secs} s"));
+        // What holds now goes before what was.
+        silent().or_else(|| self.trouble.as_deref().map(first_line))
+    }
 }
 
 /// All modules.
@@ -48,8 +60,11 @@ pub struct Board {
     pub progress: BTreeMap<String, ProgressEvent>,
 }
 
-/// From so many failures on in a row a module counts as failed for good, though it is still started again.
-const FAILURES_ERR: u32 = 3;
+/// Upstream's code for a module that does not work.
+const FAILED: &str = "MGR_MODULE_ERROR";
+/// Axon's own.
+const MEMORY: &str = "AXON_MODULE_MEMORY";
+const CPU: &str = "AXON_MODULE_CPU";
 
 impl Board {
     /// Every module's own checks, and those about modules that do not run.
@@ -59,31 +74,19 @@ impl Board {
         for module in self.modules.values() {
             out.merge(module.health.clone());
         }
-        let failed = self.modules.iter().filter_map(|(name, module)| {
-            let silent = || format!("it has not answered for {} s", module.silent_secs);
-            match &module.phase {
-                // Between two attempts the reason of the first one stands.
-                Phase::Failed { why } => Some((name, module, why.clone())),
-                Phase::Running if module.silent_secs > 0 => Some((name, module, silent())),
-                Phase::Off | Phase::Starting | Phase::Running => None,
-            }
-        });
-        let failed: Vec<_> = failed.collect();
-        let Some((name, _, why)) = failed.first() else { return out };
-        let lasting = failed.iter().any(|(_, module, _)| module.failures >= FAILURES_ERR);
+        let lasting = self.modules.values().any(|module| module.lasting);
         let severity = if lasting { HealthStatus::ERR } else { HealthStatus::WARN };
-        let first_line = |why: &str| why.lines().next().unwrap_or_default().to_owned();
-        let summary = match failed.len() {
-            1 => format!("Module '{name}' has failed: {}", first_line(why)),
-            count => format!("{count} mgr modules have failed"),
-        };
-        let count = i64::try_from(failed.len()).unwrap_or(i64::MAX);
-        let check = out.add("MGR_MODULE_ERROR", severity, summary, count);
-        check.detail = failed
-            .iter()
-            .map(|(name, _, why)| format!("Module '{name}' has failed: {}", first_line(why)))
-            .collect();
+        let failed = self.details(|name, m| Some(format!("Module '{name}' has failed: {}", m.fault()?)));
+        add(&mut out, FAILED, severity, failed, "mgr modules have failed");
+        let memory = self.details(|name, m| Some(format!("Module '{name}' {}", m.memory_high.as_ref()?)));
+        add(&mut out, MEMORY, HealthStatus::WARN, memory, "mgr modules take much memory");
+        let cpu = self.details(|name, m| Some(format!("Module '{name}' {}", m.cpu_high.as_ref()?)));
+        add(&mut out, CPU, HealthStatus::WARN, cpu, "mgr modules take much of the processor");
         out
+    }
+
+    fn details(&self, of: impl Fn(&str, &ModuleBoard) -> Option<String>) -> Vec<String> {
+        self.modules.iter().filter_map(|(name, module)| of(name, module)).collect()
     }
 
     /// URIs by module.
@@ -100,6 +103,23 @@ impl Board {
         out.sort_by(|a, b| a.0.cmp(&b.0));
         out
     }
+}
+
+/// A check with a line per module; none without.
+fn add(
+    out: &mut HealthCheckMap,
+    code: &'static str,
+    severity: HealthStatus,
+    detail: Vec<String>,
+    many: &str,
+) {
+    let summary = match detail.as_slice() {
+        [] => return,
+        [one] => one.clone(),
+        several => format!("{} {many}", several.len()),
+    };
+    let count = i64::try_from(detail.len()).unwrap_or(i64::MAX);
+    out.add(code, severity, summary, count).detail = detail;
 }
 
 /// The board as hosts write it.
@@ -148,26 +168,36 @@ mod tests {
     fn a_failure_is_a_warning_first_an_error_when_it_lasts_and_clears_itself() {
         let board = Writer::default();
         assert!(board.read().health().checks.is_empty());
-        let failed = Phase::Failed { why: "boom\ntraceback".to_owned() };
-        board.module("a", |m| (m.phase, m.failures) = (failed.clone(), 1));
-        let health = board.read().health();
-        let check = &health.checks["MGR_MODULE_ERROR"];
-        assert_eq!(
-            (check.severity, check.summary.as_str()),
-            (HealthStatus::WARN, "Module 'a' has failed: boom")
-        );
-        board.module("b", |m| (m.phase, m.failures) = (failed, FAILURES_ERR));
-        let health = board.read().health();
-        let check = &health.checks["MGR_MODULE_ERROR"];
-        assert_eq!(
-            (check.severity, check.summary.as_str()),
-            (HealthStatus::ERR, "2 mgr modules have failed")
-        );
-        assert_eq!((check.detail.len(), check.count), (2, 2));
+        board.module("a", |m| m.trouble = Some("boom\ntraceback".to_owned()));
+        let check = |board: &Writer| {
+            let health = board.read().health();
+            let check = &health.checks["MGR_MODULE_ERROR"];
+            (check.severity, check.summary.clone(), check.detail.len(), check.count)
+        };
+        let words = "Module 'a' has failed: boom".to_owned();
+        assert_eq!(check(&board), (HealthStatus::WARN, words, 1, 1));
+        board.module("b", |m| (m.trouble, m.lasting) = (Some("bang".to_owned()), true));
+        assert_eq!(check(&board), (HealthStatus::ERR, "2 mgr modules have failed".to_owned(), 2, 2));
         for name in ["a", "b"] {
-            board.module(name, |m| m.phase = Phase::Running);
+            board.module(name, |m| *m = ModuleBoard::default());
         }
         assert!(board.read().health().checks.is_empty());
+    }
+
+    #[test]
+    fn what_a_module_takes_too_much_of_has_codes_of_its_own() {
+        let board = Writer::default();
+        board.module("a", |m| m.memory_high = Some("takes 2 GiB of memory, more than 1 GiB".to_owned()));
+        board.module("a", |m| m.cpu_high = Some("takes 100% of a core over 60 s, more than 90%".to_owned()));
+        board.module("b", |m| m.silent_secs = Some(31));
+        let health = board.read().health();
+        let of = |code: &str| (health.checks[code].severity, health.checks[code].summary.as_str());
+        let expected = "Module 'a' takes 2 GiB of memory, more than 1 GiB";
+        assert_eq!(of("AXON_MODULE_MEMORY"), (HealthStatus::WARN, expected));
+        let expected = "Module 'a' takes 100% of a core over 60 s, more than 90%";
+        assert_eq!(of("AXON_MODULE_CPU"), (HealthStatus::WARN, expected));
+        let expected = "Module 'b' has failed: it has not answered for 31 s";
+        assert_eq!(of("MGR_MODULE_ERROR"), (HealthStatus::WARN, expected));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::answers::{Caller, Desk, Documents, Schemas};
 use crate::board::{Board, Phase, Writer};
 use crate::describe::Descriptions;
 use crate::link::{Answer, Link, LinkError, Refusal};
+use crate::restarts::Restarts;
 use crate::setup::{Outside, Setup};
 use crate::supervise::{Reach, Supervisor};
 use axon_core::{Cluster, CommandOutput};
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// As what a module runs.
@@ -29,11 +30,6 @@ pub type Authorize = Arc<dyn Fn(&BTreeMap<String, String>) -> bool + Send + Sync
 
 /// How long a command waits for its module to be up.
 const START_SECS_MAX: u64 = 30;
-/// How long a command may take in its module.
-const COMMAND_SECS_MAX: u64 = 300;
-/// How long a call from one module to another may take.
-const REMOTE_SECS_MAX: u64 = 240;
-
 /// How long a question to a module's process may take.
 const ASK_SECS_MAX: u64 = 20;
 
@@ -102,6 +98,9 @@ impl Hosts {
             wanted: wanted_rx,
             reach,
             caller: caller.clone(),
+            restarts: Restarts::default(),
+            epoch: Instant::now(),
+            silent: false,
         };
         tokio::spawn(supervisor.run());
         Host { wanted, reach: reach_rx, caller }
@@ -264,7 +263,8 @@ impl Hosts {
         let token = self.0.tokens.fetch_add(1, Ordering::Relaxed);
         let commands = || host.caller.commands.lock().unwrap_or_else(PoisonError::into_inner);
         commands().insert(token, authorize);
-        let call = link.call(json!(["command", token, args]), input, Duration::from_secs(COMMAND_SECS_MAX));
+        let secs_max = self.0.desk.limits(module).command_secs_max;
+        let call = link.call(json!(["command", token, args]), input, Duration::from_secs(secs_max));
         let answer = call.await;
         commands().remove(&token);
         match answer {
@@ -296,7 +296,8 @@ impl Hosts {
             Ok(Ok(Reach::Running(link))) => link,
             _ => return Err(missing()),
         };
-        let call = link.call(json!(["remote", method]), args, Duration::from_secs(REMOTE_SECS_MAX));
+        let secs_max = self.0.desk.limits(module).call_secs_max;
+        let call = link.call(json!(["remote", method]), args, Duration::from_secs(secs_max));
         match call.await {
             Ok(answer) => Ok(answer),
             Err(LinkError::Refused(refusal)) => Err(refusal),

@@ -7,16 +7,18 @@
 //! - every call in both directions has a deadline, every queue and frame a bound;
 //! - a host process does not outlive Axon.
 //!
-//! Here: `describe` looks at the modules without running them, `supervise` keeps one running, `hosts` knows all of them,
-//! `answers` is what they may ask, `board` what they have told. Not here: which modules are wanted, and what becomes of
+//! Here: `describe` looks at the modules without running them, `supervise` keeps one running (judged by `limits`, started again by
+//! `restarts`), `hosts` knows all of them, `answers` is what they may ask, `board` what they have told. Not here: which modules are wanted, and what becomes of
 //! their health checks and commands (`axon-mgr`).
 
 mod answers;
 mod board;
 mod describe;
 mod hosts;
+mod limits;
 mod link;
 mod process;
+mod restarts;
 mod setup;
 mod supervise;
 pub mod wire;

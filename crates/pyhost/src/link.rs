@@ -149,6 +149,11 @@ impl Link {
         let _ = self.out.try_send(refused(number, refusal));
     }
 
+    /// How many calls wait for an answer of the host.
+    pub fn unanswered(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,6 @@
 //! Starting a host process and measuring it. It gets one descriptor beside its output: the socket, as standard input.
 
+use crate::limits::Sample;
 use crate::setup::Setup;
 use serde_json::{Value, json};
 use std::io;
@@ -106,24 +107,47 @@ fn log_lines(name: &str, from: Option<impl AsyncRead + Unpin + Send + 'static>) 
     });
 }
 
-/// Resident bytes and CPU milliseconds of a process; `None` once it has gone.
+/// What a process takes; `None` once it has gone.
 #[must_use]
-pub fn usage(pid: u32) -> Option<(u64, u64)> {
-    const TICK_MS: u64 = 10;
+pub fn usage(pid: u32) -> Option<Sample> {
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let resident_pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // Behind the name in brackets, which may hold anything: state is field 3.
+    // Behind the name in brackets, which may hold anything: state is field 3, user and system time 14 and 15.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
-    let page_bytes = 4096;
-    Some((number(24)?.saturating_mul(page_bytes), (number(14)? + number(15)?).saturating_mul(TICK_MS)))
+    let ticks = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    Some(Sample {
+        rss_bytes: resident_pages.saturating_mul(page_bytes()),
+        cpu_ms: (ticks(14)? + ticks(15)?).saturating_mul(TICK_MS),
+    })
+}
+
+/// The kernel shows times in hundredths of a second to everybody (`USER_HZ`).
+const TICK_MS: u64 = 10;
+
+fn page_bytes() -> u64 {
+    use nix::unistd::{SysconfVar, sysconf};
+    sysconf(SysconfVar::PAGE_SIZE).ok().flatten().and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
+}
+
+/// Ends a process that has not been waited for, with those that it started.
+pub async fn end(child: &mut Child) {
+    if let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()) {
+        let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(group), nix::sys::signal::SIGKILL);
+    }
+    let _ = child.kill().await;
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn a_process_is_measured_while_it_is_there() {
-        let (rss_bytes, _) = super::usage(std::process::id()).unwrap();
-        assert!(rss_bytes > 1 << 20);
+        let before = super::usage(std::process::id()).unwrap();
+        assert!(before.rss_bytes > 1 << 20);
+        let begun = std::time::Instant::now();
+        while begun.elapsed().as_millis() < 100 {}
+        let after = super::usage(std::process::id()).unwrap();
+        assert!(after.cpu_ms >= before.cpu_ms + 50, "{before:?} {after:?}");
         assert!(super::usage(u32::MAX).is_none());
     }
 }

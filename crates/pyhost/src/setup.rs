@@ -23,8 +23,6 @@ pub struct Setup {
     pub conf_path: Option<String>,
     /// The manager's options from the command line, environment and file.
     pub settings: Arc<Settings>,
-    /// Resident bytes at which a host is ended and started anew; 0: no limit.
-    pub memory_bytes_max: u64,
     /// Modules that are native: their methods are asked of the manager.
     pub native: BTreeSet<String>,
 }

@@ -1,11 +1,17 @@
 //! Keeps one module's process running while it is wanted: start, wait for it to be ready, answer what it asks, measure it,
-//! end it, start it again after a failure with growing pauses.
+//! end it, start it again after a failure with growing pauses. What is too much is judged by `limits`, when to start again by `restarts`.
+//!
+//! Invariant: a process is measured by this task alone, once a second; whoever asks reads what was measured last
+//! (`axon_core::module_processes`).
 
 use crate::answers::{Caller, Desk};
-use crate::board::Phase;
+use crate::board::{ModuleBoard, Phase};
 use crate::hosts::{Hosts, Mode};
+use crate::limits::{Findings, Limits, Sample, Watch};
 use crate::link::{Incoming, Link, LinkError, Refusal};
 use crate::process;
+use crate::restarts::Restarts;
+use axon_core::module_processes::{ModuleProcess, ProcessState};
 use axon_proto::health::{HealthCheckMap, HealthStatus};
 use axon_proto::log_entry::LogPriority;
 use axon_proto::msgs::mon_mgr_report::ProgressEvent;
@@ -13,27 +19,22 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::process::Child;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-/// How long a module may take to load and be constructed.
-const READY_SECS_MAX: u64 = 120;
 /// How long it may take to end by itself.
 const SHUTDOWN_SECS_MAX: u64 = 15;
-/// Pause after the first failure; doubled after each further one.
-const PAUSE_SECS_MIN: u64 = 1;
-const PAUSE_SECS_MAX: u64 = 60;
-/// Having run for so long a module starts again with the shortest pause.
-const SOUND_SECS: u64 = 120;
-/// How often a process is measured and asked for a sign of life.
-const LOOK_SECS: u64 = 5;
-/// A process that gives none for so long is silent, which is a warning …
-const SILENT_SECS: u64 = 30;
-/// … and after so long is started anew.
-const SILENT_SECS_MAX: u64 = 300;
+/// … and while it has not answered for long.
+const SILENT_SHUTDOWN_SECS_MAX: u64 = 1;
+/// How often a process is measured …
+const LOOK: Duration = Duration::from_secs(1);
+/// … and at which of these looks it is asked for a sign of life.
+const PING_LOOKS: u64 = 5;
 /// Calls of one host that are worked on at a time; further ones are refused. Each is a thread of the host.
 const CALLS_MAX: usize = 256;
+/// A module's question has this much more time than what is asked for it, so that the reason of a delay reaches the module.
+const CALL_SECS_MORE: u64 = 5;
 
 /// How a module can be reached.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +55,11 @@ pub struct Supervisor {
     pub wanted: watch::Receiver<Option<Mode>>,
     pub reach: watch::Sender<Reach>,
     pub caller: Arc<Caller>,
+    pub restarts: Restarts,
+    /// From which on times count.
+    pub epoch: Instant,
+    /// The process gave no sign of life when it was looked at last.
+    pub silent: bool,
 }
 
 /// Why a process is no more.
@@ -74,15 +80,19 @@ impl Supervisor {
                 }
                 continue;
             };
-            let began = Instant::now();
             let end = self.run_once(mode).await;
             self.clear();
-            match end {
-                End::Unwanted => {
-                    self.set(Reach::Off, Phase::Off);
-                    self.desk.board.module(&self.name, |m| m.failures = 0);
-                }
-                End::Failed(why) => self.pause(why, began.elapsed()).await,
+            let anew = match end {
+                End::Unwanted => true,
+                End::Failed(why) => self.pause(why).await,
+            };
+            // Whoever wants it in another way now wants it from the beginning.
+            if anew {
+                self.restarts = Restarts::default();
+                self.reach.send_replace(Reach::Off);
+                self.desk.board.module(&self.name, |m| *m = ModuleBoard::default());
+                self.process(|p| p.state = ProcessState::Stopped);
+                self.tell_failures();
             }
             if self.wanted.has_changed().is_err() {
                 return;
@@ -90,9 +100,23 @@ impl Supervisor {
         }
     }
 
-    fn set(&self, reach: Reach, phase: Phase) {
-        self.reach.send_replace(reach);
-        self.desk.board.module(&self.name, |m| m.phase = phase);
+    fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    fn limits(&self) -> Limits {
+        self.desk.limits(&self.name)
+    }
+
+    /// Changes what is shown of the process.
+    fn process(&self, change: impl FnOnce(&mut ModuleProcess)) {
+        self.desk.cluster.state().module_processes.change(&self.name, change);
+    }
+
+    fn tell_failures(&self) {
+        let (trouble, lasting) = (self.restarts.trouble().map(str::to_owned), self.restarts.lasting());
+        self.desk.board.module(&self.name, |m| (m.trouble, m.lasting) = (trouble, lasting));
+        self.process(|p| p.failures = self.restarts.failures());
     }
 
     /// Forgets what a process that has ended had told.
@@ -105,26 +129,38 @@ impl Supervisor {
                 // A process that was killed has left it; one that ended by itself has not.
                 let _ = std::fs::remove_dir_all(folder);
             }
-            (m.pid, m.rss_bytes, m.cpu_ms, m.silent_secs) = (None, 0, 0, 0);
+            (m.silent_secs, m.memory_high, m.cpu_high) = (None, None, None);
+        });
+        self.process(|p| {
+            (p.pid, p.started, p.rss_bytes, p.cpu_ms, p.cpu_percent) = (None, None, 0, 0, 0.0);
+            (p.calls_to, p.calls_from) = (0, 0);
         });
         let mut maps = self.caller.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *maps = Default::default();
     }
 
-    async fn pause(&mut self, why: String, ran: Duration) {
-        let mut failures = 1;
-        self.desk.board.module(&self.name, |m| {
-            m.failures = if ran.as_secs() >= SOUND_SECS { 1 } else { m.failures.saturating_add(1) };
-            failures = m.failures;
+    /// Waits until it may start again; true when it is wanted in another way meanwhile.
+    async fn pause(&mut self, why: String) -> bool {
+        let now = self.now();
+        let pause = self.restarts.handle_failed(why.clone(), now);
+        let failures = self.restarts.failures();
+        tracing::error!(module = %self.name, %why, failures, again_secs = pause.as_secs(), "module has failed");
+        self.process(|p| {
+            p.state = ProcessState::Failed;
+            p.last_failure = Some((SystemTime::now().into(), why.clone()));
         });
-        let doublings = failures.saturating_sub(1).min(6);
-        let secs = (PAUSE_SECS_MIN << doublings).min(PAUSE_SECS_MAX);
-        tracing::error!(module = %self.name, %why, failures, again_secs = secs, "module has failed");
-        self.set(Reach::Failed(why.clone()), Phase::Failed { why });
+        self.tell_failures();
+        self.reach.send_replace(Reach::Failed(why.clone()));
+        self.desk.board.module(&self.name, |m| m.phase = Phase::Failed { why });
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(secs)) => {}
-            _ = self.wanted.changed() => {}
+            () = tokio::time::sleep(pause) => {}
+            _ = self.wanted.changed() => {
+                self.wanted.mark_changed();
+                return true;
+            }
         }
+        self.process(|p| p.restarts += 1);
+        false
     }
 
     async fn run_once(&mut self, mode: Mode) -> End {
@@ -141,17 +177,22 @@ impl Supervisor {
                 m.phase = Phase::Starting;
             }
         });
+        self.process(|p| {
+            (p.state, p.standby) = (ProcessState::Starting, mode == Mode::Standby);
+            (p.rss_peak_bytes, p.started) = (0, Some(SystemTime::now().into()));
+        });
         let started = process::start(&self.desk.setup, &self.name, self.words(mode)).await;
         let mut started = match started {
             Ok(started) => started,
             Err(why) => return End::Failed(format!("its process cannot be started: {why}")),
         };
         let pid = started.child.id();
-        self.desk.board.module(&self.name, |m| m.pid = pid);
+        self.process(|p| p.pid = pid);
         let (link, mut incoming) = Link::open(started.stream);
         let end = self.attend(&link, &mut incoming, &mut started.child).await;
         if matches!(end, End::Unwanted) {
-            let grace = Duration::from_secs(SHUTDOWN_SECS_MAX);
+            let grace =
+                Duration::from_secs(if self.silent { SILENT_SHUTDOWN_SECS_MAX } else { SHUTDOWN_SECS_MAX });
             let ended = link.call(json!(["shutdown"]), Bytes::new(), grace);
             // What it still asks while it ends is answered.
             tokio::pin!(ended);
@@ -167,13 +208,14 @@ impl Supervisor {
                 tracing::warn!(module = %self.name, %why, "module does not end by itself");
             }
         }
-        let _ = started.child.kill().await;
+        process::end(&mut started.child).await;
         end
     }
 
     /// What the process is told first.
     fn words(&self, mode: Mode) -> Value {
         let (setup, state) = (&self.desk.setup, self.desk.cluster.state());
+        let limits = self.limits();
         let options: serde_json::Map<String, Value> =
             setup.client_options().into_iter().map(|(k, v)| (k.to_owned(), v.into())).collect();
         json!({
@@ -189,6 +231,9 @@ impl Supervisor {
             "version": state.me.ceph_version,
             "release": state.release.number(),
             "release_name": state.release.name(),
+            "data_bytes_max": limits.data_bytes_max(),
+            // Axon answers before that, if only that it cannot.
+            "call_secs_max": limits.call_secs_max.saturating_add(CALL_SECS_MORE * 2),
         })
     }
 
@@ -200,15 +245,21 @@ impl Supervisor {
         child: &mut Child,
     ) -> End {
         let pid = child.id().unwrap_or_default();
-        let began = Instant::now();
+        let began = self.now();
+        let mut watch = Watch::new(began);
+        self.silent = false;
+        let mut limits = self.limits();
         let calls = Arc::new(Semaphore::new(CALLS_MAX));
         let mut ready = false;
-        let mut look = tokio::time::interval(Duration::from_secs(LOOK_SECS));
-        let heard = Arc::new(std::sync::Mutex::new(Instant::now()));
+        let (mut look, mut looks) = (tokio::time::interval(LOOK), 0u64);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut asked = tokio::task::JoinSet::new();
         loop {
             tokio::select! {
-                _ = self.wanted.changed() => return End::Unwanted,
+                _ = self.wanted.changed() => {
+                    self.wanted.mark_changed();
+                    return End::Unwanted;
+                }
                 status = child.wait() => {
                     // What it had to say before it ended is still in the channel.
                     while let Ok(told) = incoming.try_recv() {
@@ -234,32 +285,38 @@ impl Supervisor {
                         }
                         if is_ready(&told) {
                             ready = true;
-                            tracing::info!(module = %self.name, pid, ms = began.elapsed().as_millis() as u64, "module runs");
-                            self.set(Reach::Running(link.clone()), Phase::Running);
+                            watch.handle_ready();
+                            self.restarts.handle_ready(self.now());
+                            tracing::info!(module = %self.name, pid, ms = self.now().saturating_sub(began).as_millis() as u64, "module runs");
+                            self.reach.send_replace(Reach::Running(link.clone()));
+                            self.desk.board.module(&self.name, |m| m.phase = Phase::Running);
+                            self.process(|p| p.state = ProcessState::Running);
                         } else {
                             self.hear(link, told, &calls);
                         }
                     }
                 },
                 _ = look.tick() => {
-                    if !ready && began.elapsed().as_secs() >= READY_SECS_MAX {
-                        return End::Failed(format!("it was not ready within {READY_SECS_MAX} s"));
+                    limits = limits_followed(link, &limits, self.limits());
+                    while let Some(answer) = asked.try_join_next() {
+                        if matches!(answer, Ok(true)) {
+                            watch.handle_heard();
+                        }
                     }
-                    while asked.try_join_next().is_some() {}
-                    if ready && asked.is_empty() {
-                        let (link, heard) = (link.clone(), heard.clone());
-                        asked.spawn(async move {
-                            let patience = Duration::from_secs(SILENT_SECS_MAX + LOOK_SECS);
-                            if link.call(json!(["ping"]), Bytes::new(), patience).await.is_ok() {
-                                *heard.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
-                            }
-                        });
+                    if ready && asked.is_empty() && looks.is_multiple_of(PING_LOOKS) {
+                        let patience = Duration::from_secs(limits.silent_secs_max.saturating_add(PING_LOOKS));
+                        let link = link.clone();
+                        asked.spawn(async move { link.call(json!(["ping"]), Bytes::new(), patience).await.is_ok() });
+                        watch.handle_asked(self.now());
                     }
-                    let silent = heard.lock().map_or(0, |heard| heard.elapsed().as_secs());
-                    if ready && silent >= SILENT_SECS_MAX {
-                        return End::Failed(format!("it has not answered for {silent} s"));
-                    }
-                    if let Some(why) = self.measure(pid, if ready && silent >= SILENT_SECS { silent } else { 0 }) {
+                    looks += 1;
+                    let sample = process::usage(pid);
+                    let found = watch.look(self.now(), sample, &limits);
+                    self.silent = found.silent_secs.is_some();
+                    self.restarts.handle_time(self.now());
+                    let in_flight = (link.unanswered() - asked.len().min(link.unanswered()), CALLS_MAX - calls.available_permits());
+                    self.tell(&found, sample, &limits, in_flight, ready);
+                    if let Some(why) = found.end {
                         return End::Failed(why);
                     }
                 }
@@ -267,15 +324,37 @@ impl Supervisor {
         }
     }
 
-    /// Measures the process; the reason when it takes too much.
-    fn measure(&self, pid: u32, silent_secs: u64) -> Option<String> {
-        let (rss_bytes, cpu_ms) = process::usage(pid)?;
-        self.desk.board.module(&self.name, |m| {
-            (m.rss_bytes, m.cpu_ms, m.silent_secs) = (rss_bytes, cpu_ms, silent_secs);
+    /// Puts down what a look at the process came to.
+    fn tell(
+        &self,
+        found: &Findings,
+        sample: Option<Sample>,
+        limits: &Limits,
+        (calls_to, calls_from): (usize, usize),
+        ready: bool,
+    ) {
+        self.process(|p| {
+            if let Some(sample) = sample {
+                (p.rss_bytes, p.cpu_ms) = (sample.rss_bytes, sample.cpu_ms);
+                p.rss_peak_bytes = p.rss_peak_bytes.max(sample.rss_bytes);
+            }
+            p.cpu_percent = found.cpu_percent;
+            (p.calls_to, p.calls_from) = (calls_to, calls_from);
+            (p.memory_bytes_warn, p.memory_bytes_max) = (limits.memory_bytes_warn, limits.memory_bytes_max);
+            (p.cpu_percent_warn, p.cpu_window_secs) = (limits.cpu_percent_warn, limits.cpu_window_secs);
+            if ready {
+                let silent = found.silent_secs.is_some();
+                p.state = if silent { ProcessState::Silent } else { ProcessState::Running };
+            }
         });
-        let bytes_max = self.desk.setup.memory_bytes_max;
-        (bytes_max > 0 && rss_bytes > bytes_max)
-            .then(|| format!("it takes {rss_bytes} bytes of memory; the limit is {bytes_max}"))
+        // In steps, so that the board does not change all the time.
+        let silent_secs = found.silent_secs.map(|secs| secs / PING_LOOKS * PING_LOOKS);
+        self.desk.board.module(&self.name, |m| {
+            m.silent_secs = silent_secs;
+            m.memory_high.clone_from(&found.memory_high);
+            m.cpu_high.clone_from(&found.cpu_high);
+        });
+        self.tell_failures();
     }
 
     fn hear(&self, link: &Arc<Link>, told: Incoming, calls: &Arc<Semaphore>) {
@@ -289,9 +368,13 @@ impl Supervisor {
                     link.refuse(number, &Refusal::new("RuntimeError", why));
                     return;
                 };
+                let secs = desk.limits(&self.name).call_secs_max.saturating_add(CALL_SECS_MORE);
                 tokio::spawn(async move {
                     let _permit = permit;
-                    let answer = desk.answer(&caller, &hosts, &what, tail).await;
+                    let answer = desk.answer(&caller, &hosts, &what, tail);
+                    let late = || Refusal::new("TimeoutError", format!("no answer within {secs} s"));
+                    let answer = tokio::time::timeout(Duration::from_secs(secs), answer).await;
+                    let answer = answer.unwrap_or_else(|_| Err(late()));
                     if let Err(why) = &answer {
                         tracing::debug!(module = %caller.module, call = ?what.first(), %why, "refused");
                     }
@@ -339,6 +422,14 @@ impl Supervisor {
             other => tracing::debug!(module = %self.name, other, "unknown note"),
         }
     }
+}
+
+/// Tells a process of a change that concerns it; what holds now.
+fn limits_followed(link: &Link, before: &Limits, now: Limits) -> Limits {
+    if now.data_bytes_max() != before.data_bytes_max() {
+        link.note(json!(["data_bytes_max", now.data_bytes_max()]));
+    }
+    now
 }
 
 fn is_ready(told: &Incoming) -> bool {

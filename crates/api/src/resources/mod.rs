@@ -1,6 +1,7 @@
 //! One file per resource: its types, its operation table, its handlers. A new one is a module and a line in [`ALL`].
 
 pub mod auth;
+pub mod axon;
 pub mod cephfs;
 pub mod cluster;
 pub mod cluster_conf;
@@ -24,6 +25,7 @@ use crate::http::operation::Resource;
 /// Every resource that is served natively.
 pub const ALL: &[Resource] = &[
     auth::RESOURCE,
+    axon::RESOURCE,
     cephfs::RESOURCE,
     cephfs::UI,
     cluster::RESOURCE,

@@ -5,6 +5,7 @@ mod arguments;
 mod config;
 mod device;
 mod force;
+mod modules;
 mod osd_df;
 mod osd_safety;
 mod osd_stats;
@@ -92,6 +93,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
         service::ROWS,
         config::ROWS,
         device::ROWS,
+        modules::ROWS,
     ]
     .into_iter()
     .flatten()

@@ -234,6 +234,12 @@ fn unsigned(number: Option<i64>) -> Option<OptionValue> {
     number.and_then(|n| u64::try_from(n).ok()).map(OptionValue::Uint)
 }
 
+/// A size as upstream's options of that type take it: `4096`, `512M`, `4GiB`.
+#[must_use]
+pub fn size_bytes(text: &str) -> Option<u64> {
+    scaled(text.trim(), iec_factor).and_then(|bytes| u64::try_from(bytes).ok())
+}
+
 /// A whole number with a unit behind it (`strict_si_cast`, `strict_iec_cast`).
 fn scaled(text: &str, factor: fn(&str) -> Option<i64>) -> Option<i64> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '-' | '+')).unwrap_or(text.len());

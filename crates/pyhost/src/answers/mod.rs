@@ -16,6 +16,7 @@ pub use options::Schemas;
 use crate::board::Writer;
 use crate::describe::Descriptions;
 use crate::hosts::{Authorize, Hosts};
+use crate::limits::Limits;
 use crate::link::{Answer, Refusal};
 use crate::setup::{Outside, Setup};
 use arguments::Arguments;
@@ -28,8 +29,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How long a module's own command may take.
-const COMMAND_SECS_MAX: u64 = 240;
 /// How long one waits to read what one has written.
 const WRITTEN_MS_MAX: u64 = 5_000;
 const WRITTEN_POLL_MS: u64 = 5;
@@ -65,6 +64,12 @@ fn runtime(why: impl ToString) -> Refusal {
 }
 
 impl Desk {
+    /// What a module may take now.
+    pub fn limits(&self, module: &str) -> Limits {
+        let state = self.cluster.state();
+        Limits::of(module, |name| state.settings.value(name))
+    }
+
     /// Answers a call of a host. `hosts` reaches other modules.
     pub async fn answer(&self, caller: &Arc<Caller>, hosts: &Hosts, what: &[Value], tail: Bytes) -> Answered {
         let (Some(name), rest) = (what.first().and_then(Value::as_str), what.get(1..).unwrap_or_default())
@@ -88,7 +93,7 @@ impl Desk {
             "counters" => perf::newest(&self.cluster.state(), args.text(0)?),
             "perf_schema" => perf::schema(&self.cluster.state(), args),
             "osdmap" => self.osd_map(caller, args).await,
-            "send_command" => self.send_command(args, tail).await,
+            "send_command" => self.send_command(caller, args, tail).await,
             "remote" => hosts.remote(args.text(0)?, args.text(1)?, tail).await,
             "remote_native" => self.remote_native(args).await,
             "is_authorized" => Ok(json!(is_authorized(caller, args)?).into()),
@@ -155,7 +160,7 @@ impl Desk {
         Ok(Value::Null.into())
     }
 
-    async fn send_command(&self, args: Arguments<'_>, input: Bytes) -> Answered {
+    async fn send_command(&self, caller: &Caller, args: Arguments<'_>, input: Bytes) -> Answered {
         let (kind, id, text) = (args.text(0)?, args.text(1)?, args.text(2)?);
         let parsed: Result<Map<String, Value>, _> = serde_json::from_str(text);
         let fields = parsed.map_err(|why| runtime(format!("the command is not a JSON object: {why}")))?;
@@ -173,7 +178,8 @@ impl Desk {
                 return Err(Refusal::new("ValueError", format!("unknown service type: {other}")));
             }
         };
-        let command = Command { args: fields, input, deadline: Duration::from_secs(COMMAND_SECS_MAX) };
+        let deadline = Duration::from_secs(self.limits(&caller.module).call_secs_max);
+        let command = Command { args: fields, input, deadline };
         Ok(match self.cluster.command(target, command).await {
             Ok(out) => Answer { head: json!([out.retval, out.outs]), tail: out.outbl },
             Err(why) => json!([-why.errno(), why.to_string()]).into(),

@@ -37,6 +37,18 @@ def title(name):
         pass
 
 
+def limit_memory(data_bytes_max):
+    """Private memory beyond that is refused by the kernel: MemoryError. Also makes this process go before the manager where memory ends."""
+    import resource
+    limit = data_bytes_max if data_bytes_max else resource.RLIM_INFINITY
+    try:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+        with open('/proc/self/oom_score_adj', 'w') as f:
+            f.write('500')
+    except (ValueError, OSError):
+        traceback.print_exc()
+
+
 class Host(object):
     def __init__(self, link, setup):
         self.link = link
@@ -116,6 +128,8 @@ class Host(object):
 
     def on_note(self, head, tail):
         what = head[0]
+        if what == 'data_bytes_max':
+            return limit_memory(head[1])
         if self.standby:
             return
         if what == 'notify':
@@ -198,6 +212,8 @@ def main(sock):
         sys.stderr.flush()
         _exit(0)
     title(setup['module'])
+    limit_memory(setup['data_bytes_max'])
+    link.call_secs_max = setup['call_secs_max']
     import faulthandler
     faulthandler.enable()
     Host(link, setup).run()

@@ -17,7 +17,7 @@ MAGIC = 0xA7
 CALL, REPLY, ERROR, NOTE = 0, 1, 2, 3
 FRAME_BYTES_MAX = 1 << 30
 
-# How long a module waits for Axon when nothing else is said.
+# How long a module waits for Axon when nothing else is said. Axon answers within its own deadline, which is shorter.
 CALL_SECS_MAX = 300
 
 
@@ -48,6 +48,7 @@ class Link(object):
         self.completions = queue.SimpleQueue()
         self.on_call = None
         self.on_note = None
+        self.call_secs_max = CALL_SECS_MAX
 
     # Bytes.
 
@@ -91,7 +92,7 @@ class Link(object):
         self.slots[number] = slot
         try:
             self.send(CALL, number, what, kwargs.get('tail', b''))
-            if not slot.lock.acquire(timeout=kwargs.get('secs', CALL_SECS_MAX)):
+            if not slot.lock.acquire(timeout=kwargs.get('secs', self.call_secs_max)):
                 raise RuntimeError('Axon has not answered %r in time' % (what[0],))
         finally:
             self.slots.pop(number, None)
