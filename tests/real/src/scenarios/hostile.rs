@@ -1,14 +1,11 @@
 //! A native module that panics, spins and blocks for ever (`axon_modules`' `hostile`, in programs with debug assertions only): nobody
 //! else notices but by a health warning, which goes when the module works again or is disabled.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use axon_core::{Command, Target};
 use axon_launcher::Kind;
-use axon_testkit::{config, http};
+use axon_testkit::latency::Load;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -17,7 +14,8 @@ use crate::Bench;
 /// A module may take so long before it is a warning; `hostile` spins for 8 s.
 const LINES: &str = "\n[mgr]\naxon test modules = true\naxon module secs max = 3\n";
 const CODE: &str = "MGR_MODULE_ERROR";
-const PASSWORD: &str = "Hostile-Pass-1!";
+/// What is asked meanwhile, beside REST.
+const ASKED: [&str; 2] = ["pg stat", "balancer status"];
 /// The monitors replace a manager whose beacons, one every 2 s, are missing for so long.
 const BEACON_GRACE_SECS: &str = "6";
 /// While a module of upstream's spins in C, a request waits until it has ended.
@@ -47,10 +45,13 @@ fn run(bench: &mut Bench) -> Result<()> {
     bench.cluster.ceph_ok(&grace)?;
     bench.cluster.ceph_ok(&["mgr", "module", "enable", "hostile"])?;
     let gid = active_gid(bench)?;
-    let load = Load::start(bench)?;
+    let url = bench.url(Kind::Axon).context("no port")?;
+    let load = Load::start(&bench.cluster, &url, &ASKED)?;
 
     std::thread::sleep(Duration::from_secs(2));
-    let before = load.take()?;
+    let _ = load.take();
+    std::thread::sleep(Duration::from_secs(1));
+    let before = load.take();
     for (deed, why) in [
         ("panic", "it ended in an error of its own; see the manager's log"),
         ("spin", "it takes too long"),
@@ -68,16 +69,18 @@ fn run(bench: &mut Bench) -> Result<()> {
         } else {
             warned(bench, false)?;
         }
-        let during = load.take()?;
-        println!("    {deed}: {during:?}, before {before:?}");
-        ensure!(during.worst < ANSWER_AT_MOST, "while a module does {deed}: {during:?}, before {before:?}");
+        for (asked, during) in load.take() {
+            println!("    {deed}: {asked}: {}, before {}", during.json(), before[&asked].json());
+            ensure!(during.failures == 0, "while a module does {deed}: {asked}: {}", during.why);
+            ensure!(during.worst < ANSWER_AT_MOST, "while a module does {deed}: {asked}: {during:?}");
+        }
     }
     let answer = bench.cluster.ceph_ok(&["hostile", "ask"])?;
     ensure!(answer.contains("here"), "enabled again it answers {answer:?}");
     let failed = bench.cluster.ceph(&["hostile", "panic"])?;
     let words = String::from_utf8_lossy(&failed.stderr);
     ensure!(failed.status.code() == Some(5) && words.contains("failed over this command"), "{failed:?}");
-    load.end()?;
+    drop(load);
     ensure!(active_gid(bench)? == gid, "the manager was replaced: its beacons were late");
     posted(bench)?;
 
@@ -141,83 +144,5 @@ fn warned(bench: &Bench, wanted: bool) -> Result<String> {
             bail!("{CODE} is {}: {health}", if wanted { "missing" } else { "still there" });
         }
         std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// Asks REST, a command of the manager and one of another module all the time.
-struct Load {
-    stop: Arc<AtomicBool>,
-    times: Arc<std::sync::Mutex<Vec<Duration>>>,
-    thread: std::thread::JoinHandle<Result<()>>,
-}
-
-/// How long answers took.
-#[derive(Debug)]
-#[allow(dead_code, reason = "printed")]
-struct Times {
-    answers: usize,
-    median: Duration,
-    worst: Duration,
-}
-
-impl Load {
-    fn start(bench: &Bench) -> Result<Load> {
-        let url = bench.url(Kind::Axon).context("no port")?;
-        let file = bench.cluster.dir().join("hostile.password");
-        std::fs::write(&file, PASSWORD)?;
-        let file = file.to_str().context("the folder's name is not UTF-8")?;
-        bench.cluster.ceph_ok(&["dashboard", "ac-user-create", "hostile", "-i", file, "read-only"])?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let settings = runtime.block_on(config(&bench.cluster, "client.admin", &[]))?;
-        let (stop, times) = (Arc::<AtomicBool>::default(), Arc::<std::sync::Mutex<Vec<Duration>>>::default());
-        let (stopped, noted) = (stop.clone(), times.clone());
-        let thread = std::thread::spawn(move || {
-            runtime.block_on(async {
-                let (client, _events) = axon_net::connect(settings)?;
-                client.ready(Duration::from_secs(30)).await?;
-                let token = http::login(&url, "hostile", PASSWORD).await?;
-                let authorization = format!("Bearer {token}");
-                let headers = [http::ACCEPT, ("authorization", authorization.as_str())];
-                while !stopped.load(Ordering::Relaxed) {
-                    let begun = Instant::now();
-                    let rest = http::ask(
-                        &url,
-                        "GET",
-                        "/api/osd/flags",
-                        &headers,
-                        Vec::new(),
-                        Duration::from_secs(20),
-                    )
-                    .await?;
-                    ensure!(rest.status == 200, "REST answers {}", rest.status);
-                    let mut took = vec![begun.elapsed()];
-                    for prefix in ["pg stat", "balancer status"] {
-                        let begun = Instant::now();
-                        client.command(Target::Mgr, Command::json(prefix)).await?.success()?;
-                        took.push(begun.elapsed());
-                    }
-                    noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(took);
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                client.shutdown();
-                Ok(())
-            })
-        });
-        Ok(Load { stop, times, thread })
-    }
-
-    /// What was measured since the last time.
-    fn take(&self) -> Result<Times> {
-        let mut all =
-            std::mem::take(&mut *self.times.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        all.sort_unstable();
-        let worst = *all.last().context("nothing was answered")?;
-        let median = all.get(all.len() / 2).copied().unwrap_or_default();
-        Ok(Times { answers: all.len(), median, worst })
-    }
-
-    fn end(self) -> Result<()> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().map_err(|_| anyhow::anyhow!("the load failed"))?
     }
 }

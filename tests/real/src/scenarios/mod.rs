@@ -13,6 +13,7 @@ mod face;
 mod failover;
 mod faults;
 mod hostile;
+mod hostile_python;
 mod keys;
 mod launcher;
 mod legacy;
@@ -65,6 +66,7 @@ pub const ALL: &[Scenario] = &[
     row("every_command_is_accounted_for_through_faults", everywhere, faults::every_command_is_accounted_for),
     row("the_log_follows_the_options", everywhere, logs::follows_the_options),
     row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
+    row("hostile_python_modules_hurt_nobody_else", since_reef, hostile_python::modules_hurt_nobody),
     row(
         "what_keeps_a_manager_from_starting_is_told",
         everywhere,
@@ -83,6 +85,10 @@ fn with_stock_modules(release: Release) -> bool {
 
 fn on_tentacle(release: Release) -> bool {
     release == Release::Tentacle
+}
+
+fn since_reef(release: Release) -> bool {
+    release != Release::Pacific
 }
 
 fn everywhere(_: Release) -> bool {
