@@ -121,8 +121,31 @@ pub fn run(row: &Row, command: &Command, state: &State, now: UTime) -> Done {
     if let Some(name) = arguments::of_wrong_type(row.cmdstring, &command.args) {
         return CommandOutput::failed(EINVAL, format!("bad or missing field '{name}'")).into();
     }
-    (row.run)(&Ask { command, state, now })
+    let mut done = (row.run)(&Ask { command, state, now });
+    if !state.pg_ready && OF_PG_MAP.contains(&prefix_of(row.cmdstring)) {
+        done.output.outs.insert_str(0, NOT_WHOLE);
+    }
+    done
 }
+
+/// Commands that upstream answers from its PG map alone (`process_pg_map_command`), and what it says with them as long as not every
+/// OSD has reported to a manager that took over.
+const OF_PG_MAP: &[&str] = &[
+    "pg stat",
+    "pg getmap",
+    "pg dump",
+    "pg dump_json",
+    "pg dump_pools_json",
+    "pg ls",
+    "pg ls-by-pool",
+    "pg ls-by-primary",
+    "pg ls-by-osd",
+    "pg dump_stuck",
+    "pg debug",
+    "osd perf",
+    "osd blocked-by",
+];
+const NOT_WHOLE: &str = "Warning: due to ceph-mgr restart, some PG states may not be up to date\n";
 
 /// What the manager announces.
 #[must_use]
@@ -193,6 +216,20 @@ mod tests {
         assert_eq!(sig(Release::Pacific), json!({"name": "c", "type": "CephString", "req": "False"}));
         let since = json!({"name": "c", "type": "CephString", "req": false, "positional": false});
         assert_eq!(sig(Release::Tentacle), since);
+    }
+
+    #[test]
+    fn a_view_that_is_not_whole_is_told_with_what_comes_from_it() {
+        let said = |pg_ready, prefix: &str| {
+            let state = State { pg_ready, ..State::default() };
+            let row = find(prefix).unwrap();
+            run(row, &Command::json(prefix), &state, UTime::ZERO).output.outs
+        };
+        assert_eq!(said(false, "pg stat"), NOT_WHOLE);
+        assert_eq!(said(false, "pg dump"), format!("{NOT_WHOLE}dumped all"));
+        assert_eq!((said(true, "pg dump"), said(false, "osd df")), ("dumped all".into(), String::new()));
+        let known = |prefix: &&&str| find(prefix).is_some();
+        assert_eq!(OF_PG_MAP.iter().filter(known).count(), OF_PG_MAP.len());
     }
 
     #[test]

@@ -104,6 +104,12 @@ fn pgs_as_they_are(answer: &Value, truth: &Truth) -> Option<String> {
     (clean != truth.pgs).then(|| format!("said to be whole: {states:?}"))
 }
 
+/// The manager says that its view is whole, and all groups are clean in it.
+#[must_use]
+pub fn pgs_are_whole(answer: &Value, truth: &Truth) -> bool {
+    answer["pg_ready"].as_bool() == Some(true) && pgs_as_they_are(answer, truth).is_none()
+}
+
 fn balancer_mode(answer: &Value, truth: &Truth) -> Option<String> {
     let mode = answer["mode"].as_str().unwrap_or_default();
     (mode != truth.balancer_mode).then(|| format!("mode {mode:?}, not {:?}", truth.balancer_mode))

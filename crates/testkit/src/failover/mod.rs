@@ -76,6 +76,8 @@ const HANDOVER_AT_MOST: Duration = Duration::from_secs(5);
 const REPORTS_AT_MOST: Duration = Duration::from_secs(60);
 /// For the pool of the stock modules to be made; 16.2 makes it only where there are devices.
 const MODULES_POOL_AT_MOST: Duration = Duration::from_secs(30);
+/// For the groups of a pool that was just made to be reported clean.
+const CLEAN_AT_MOST: Duration = Duration::from_secs(60);
 const USER: &str = "failover-loop";
 const PASSWORD: &str = "Failover-Loop-1!";
 
@@ -177,10 +179,11 @@ pub async fn run(cluster: &Arc<Cluster>, options: &Options, told: &(dyn Fn(&str)
     Ok(report)
 }
 
-/// What is true of a cluster that is well.
+/// What is true of a cluster that is well. Waits until its manager says so too: a pool that was made a moment ago counts, and its
+/// groups are unknown until their OSDs report them, under every manager.
 ///
 /// # Errors
-/// When no monitor answers.
+/// When no monitor answers, or groups do not become clean.
 pub async fn truth(client: &Client, stock: bool) -> Result<Truth> {
     let begun = Instant::now();
     let map = loop {
@@ -196,11 +199,20 @@ pub async fn truth(client: &Client, stock: bool) -> Result<Truth> {
         sleep(Duration::from_millis(500)).await;
     };
     let pools = map["pools"].as_array().into_iter().flatten();
-    Ok(Truth {
+    let truth = Truth {
         osds: map["osds"].as_array().map_or(0, Vec::len),
         pgs: pools.filter_map(|pool| pool["pg_num"].as_u64()).sum(),
         balancer_mode: "upmap".to_owned(),
-    })
+    };
+    let begun = Instant::now();
+    loop {
+        let answer = client.command(Target::Mgr, Command::json("pg stat")).await?.json()?;
+        if ask::pgs_are_whole(&answer, &truth) {
+            return Ok(truth);
+        }
+        ensure!(begun.elapsed() < CLEAN_AT_MOST, "not all of {} groups become clean: {answer}", truth.pgs);
+        sleep(Duration::from_millis(500)).await;
+    }
 }
 
 async fn flags(url: &str, token: &str) -> Result<Value> {

@@ -10,7 +10,7 @@ use crate::process::Held;
 use crate::{config, http};
 use anyhow::{Context, Result, ensure};
 use axon_core::{Command, Target};
-use axon_launcher::Cluster;
+use axon_launcher::{Cluster, Release};
 use axon_net::{Client, connect};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ const ANSWER_AT_MOST: Duration = Duration::from_secs(20);
 /// Violations that are told.
 const TOLD_MAX: usize = 50;
 
-/// What is asked of REST; versions as the releases have them in common.
+/// What is asked of REST, in version 1.0 but where a release has another one.
 const PATHS: &[&str] = &[
     "/api/osd/flags",
     "/api/health/minimal",
@@ -72,6 +72,14 @@ const PATHS: &[&str] = &[
     "/api/settings",
     "/api/osd/0/histogram",
 ];
+
+/// The media type that a release's endpoint answers with.
+fn accept(release: Release, path: &str) -> &'static str {
+    match path {
+        "/api/crush_rule" if release > Release::Pacific => "application/vnd.ceph.api.v2.0+json",
+        _ => http::ACCEPT.1,
+    }
+}
 
 #[derive(Default)]
 struct Account {
@@ -124,7 +132,7 @@ pub async fn run(cluster: &Arc<Cluster>, options: &Options, told: &(dyn Fn(&str)
     for question in questions {
         workers.spawn(ask(account.clone(), client.clone(), question, truth.clone()));
     }
-    workers.spawn(ask_rest(account.clone(), url, token));
+    workers.spawn(ask_rest(account.clone(), cluster.release(), url, token));
     if let Some(port) = options.prometheus {
         workers.spawn(scrape(account.clone(), format!("http://127.0.0.1:{port}")));
     }
@@ -226,13 +234,13 @@ async fn ask(account: Arc<Account>, client: Client, question: Question, truth: T
     }
 }
 
-async fn ask_rest(account: Arc<Account>, url: String, token: String) {
+async fn ask_rest(account: Arc<Account>, release: Release, url: String, token: String) {
     let authorization = format!("Bearer {token}");
-    let headers = [http::ACCEPT, ("authorization", authorization.as_str())];
     for path in PATHS.iter().cycle() {
         if account.stopped() {
             return;
         }
+        let headers = [("accept", accept(release, path)), ("authorization", authorization.as_str())];
         match http::ask(&url, "GET", path, &headers, Vec::new(), ANSWER_AT_MOST).await {
             Ok(answer) if answer.status == 200 => account.count("REST: 200"),
             Ok(answer) if answer.status == 503 && path.contains("histogram") => {
