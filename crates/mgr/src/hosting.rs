@@ -3,6 +3,7 @@
 
 use crate::log::Log;
 use crate::modules::{Modules, NOT_HOSTED, is_native};
+use crate::native::Operations;
 use axon_core::config::Settings;
 use axon_core::{Cluster, State};
 use axon_net::Client;
@@ -108,9 +109,10 @@ impl Hosting {
         cluster: Cluster,
         client: Client,
         log: Log,
+        operations: Operations,
         stock: Arc<Descriptions>,
     ) -> Self {
-        let outside = Arc::new(Manager { client, cluster: cluster.clone(), log });
+        let outside = Arc::new(Manager { client, cluster: cluster.clone(), log, operations });
         let hosts = Hosts::new(config.setup(id), cluster, outside, stock);
         let board = hosts.board();
         Hosting { hosts, board, wanted: None }
@@ -147,6 +149,7 @@ struct Manager {
     client: Client,
     cluster: Cluster,
     log: Log,
+    operations: Operations,
 }
 
 impl Outside for Manager {
@@ -175,6 +178,6 @@ impl Outside for Manager {
         args: &'a [Value],
         kwargs: &'a Map<String, Value>,
     ) -> BoxFuture<'a, Result<Value, Refusal>> {
-        Box::pin(crate::remote::call(&self.cluster, module, method, args, kwargs))
+        Box::pin(crate::remote::call(&self.cluster, &self.operations, module, method, args, kwargs))
     }
 }

@@ -2,11 +2,11 @@
 //! stock modules of 16.2 to 20.2 call on them, answered by the module's own commands.
 //!
 //! Invariants: a module that is not enabled, or has no such method, is refused with upstream's exception; an answer comes
-//! from the running module, never from here. Not here: calls between Python modules (`axon-pyhost`), and the events that
-//! modules give to `progress`, which `ceph -s` shows (`axon-pyhost`, `board.rs`).
+//! from the running module, never from here. Not here: calls between Python modules (`axon-pyhost`).
 
+use crate::native::Operations;
 use axon_core::{Cluster, Command, CommandOutput, Target};
-use axon_modules::{find, find_command, is_enabled};
+use axon_modules::{Operation, find, find_command, is_enabled};
 use axon_pyhost::Refusal;
 use serde_json::{Map, Value, json};
 
@@ -15,6 +15,7 @@ type Answered = Result<Value, Refusal>;
 /// Runs a method of a native module.
 pub async fn call(
     cluster: &Cluster,
+    operations: &Operations,
     module: &str,
     method: &str,
     args: &[Value],
@@ -50,10 +51,32 @@ pub async fn call(
             let part = |key: &str| status.get(key).cloned().unwrap_or_default();
             Ok(json!({"active": part("active"), "mode": part("mode")}))
         }
+        ("progress", "update" | "complete" | "fail") => {
+            operations.tell(cluster, operation(method, args, kwargs)?).await;
+            Ok(Value::Null)
+        }
         ("progress", "_json") => document(cluster, "progress json").await,
         (_, "self_test") => self_test(cluster, module).await,
         _ => Err(Refusal::new("NameError", "Method not found")),
     }
+}
+
+/// An event that a module gives to `progress`.
+fn operation(method: &str, args: &[Value], kwargs: &Map<String, Value>) -> Result<Operation, Refusal> {
+    let value = |at: usize, name: &str| args.get(at).or_else(|| kwargs.get(name));
+    let text = |at: usize, name: &str| value(at, name).and_then(Value::as_str).map(str::to_owned);
+    let id = text(0, "ev_id").ok_or_else(|| Refusal::new("TypeError", "ev_id must be str"))?;
+    Ok(match method {
+        "complete" => Operation::Complete { id },
+        "fail" => Operation::Fail { id, why: value(1, "message").cloned().unwrap_or_default() },
+        _ => Operation::Update {
+            id,
+            message: text(1, "ev_msg").unwrap_or_default(),
+            progress: value(2, "ev_progress").and_then(Value::as_f64).unwrap_or_default(),
+            refs: value(3, "refs").filter(|refs| !refs.is_null()).cloned().unwrap_or_else(|| json!([])),
+            add_to_ceph_s: value(4, "add_to_ceph_s").and_then(Value::as_bool).unwrap_or_default(),
+        },
+    })
 }
 
 /// Every command of the module that only reads and needs no argument must run.
@@ -99,6 +122,22 @@ async fn document(cluster: &Cluster, prefix: &str) -> Answered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_modules_event_is_read_by_place_and_by_name() {
+        let of = |method: &str, args: Value, kwargs: Value| {
+            operation(method, args.as_array().unwrap(), kwargs.as_object().unwrap())
+        };
+        let told =
+            of("update", json!(["id", "Flattening", 0.5]), json!({"add_to_ceph_s": true, "refs": null}));
+        let Operation::Update { message, progress, refs, add_to_ceph_s, .. } = told.unwrap() else {
+            panic!()
+        };
+        assert_eq!((message.as_str(), progress, refs, add_to_ceph_s), ("Flattening", 0.5, json!([]), true));
+        let failed = Operation::Fail { id: "id".into(), why: json!("why") };
+        assert_eq!(of("fail", json!(["id"]), json!({"message": "why"})).unwrap(), failed);
+        assert_eq!(of("complete", json!([]), json!({})).unwrap_err().kind, "TypeError");
+    }
 
     #[test]
     fn arguments_are_found_as_each_release_hands_them_over() {

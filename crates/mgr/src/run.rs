@@ -267,6 +267,7 @@ impl Runner {
             cluster.clone(),
             client.clone(),
             Log::new(reports_tx.clone()),
+            dispatcher.native().operations(),
             stock,
         );
         dispatcher.attach_hosts(hosting.hosts().clone());

@@ -14,6 +14,7 @@ mod crash;
 mod hostile;
 mod iostat;
 mod memory;
+mod operation;
 mod options;
 mod pg_autoscaler;
 mod progress;
@@ -21,7 +22,9 @@ pub mod python;
 mod status;
 
 pub use memory::Memory;
+pub use operation::Operation;
 pub use options::option;
+pub use progress::told;
 
 use axon_core::commands::{Ask, Format, prefix_of};
 use axon_core::{Command, State};
@@ -220,6 +223,8 @@ pub enum Action {
         value: String,
     },
     Mon(Box<Command>),
+    /// For `progress`, whoever runs it ([`told`]).
+    Operation(Operation),
 }
 
 /// The native module of that name.

@@ -6,8 +6,11 @@
 //! well (`running.rs`); a disabled module neither works nor warns. What a module remembers is used by one tick or command at a
 //! time and is new after an activation and after a failure.
 
+mod operations;
 mod running;
 mod worker;
+
+pub use operations::Operations;
 
 use crate::run::{Report, now};
 use axon_core::commands::Ask;
@@ -85,6 +88,11 @@ impl Native {
         }
     }
 
+    /// Where events for `progress` go.
+    pub fn operations(&self) -> Operations {
+        Operations { reports: self.reports.clone(), workers: self.workers.clone() }
+    }
+
     /// Runs a module's command and what it wants done.
     pub async fn command(
         &self,
@@ -117,7 +125,7 @@ impl Native {
             return output;
         }
         for action in actions {
-            if let Err(failed) = carry_out(cluster, module.name, action).await {
+            if let Err(failed) = carry_out(cluster, &self.operations(), module.name, action).await {
                 return failed;
             }
         }
@@ -160,7 +168,12 @@ impl Native {
 }
 
 /// Does what a module wants done; what it stores is there when this ends.
-async fn carry_out(cluster: &Cluster, module: &str, action: Action) -> Result<(), CommandOutput> {
+async fn carry_out(
+    cluster: &Cluster,
+    operations: &Operations,
+    module: &str,
+    action: Action,
+) -> Result<(), CommandOutput> {
     let done = match action {
         Action::Store { key, value } => {
             let done = cluster.store(module, &key, value.as_deref()).await;
@@ -179,6 +192,10 @@ async fn carry_out(cluster: &Cluster, module: &str, action: Action) -> Result<()
         }
         Action::Mon(command) => {
             cluster.command(Target::Mon, *command).await.and_then(|o| o.success()).map(drop)
+        }
+        Action::Operation(operation) => {
+            operations.tell(cluster, operation).await;
+            Ok(())
         }
     };
     done.map_err(|why| CommandOutput::failed(why.errno(), why.to_string()))

@@ -3,8 +3,8 @@
 //! Invariants: never two ticks of a module at once; one that has not ended in time is a health warning until it ends; disabling the
 //! module takes the warning away and gives the hanging thread up, so that enabling it again begins anew.
 
-use super::carry_out;
 use super::worker::Workers;
+use super::{Operations, carry_out};
 use crate::run::{Report, now};
 use axon_core::Cluster;
 use axon_modules::{Module, Progress, Tick, Work, is_enabled};
@@ -120,8 +120,9 @@ impl Running {
         let Work { health, progress, actions } =
             work.map_err(|_| "it ended in an error of its own; see the manager's log".to_owned())?;
         self.tell(health, progress).await;
+        let operations = Operations { reports: self.reports.clone(), workers: self.workers.clone() };
         for action in actions {
-            if let Err(refused) = carry_out(&self.cluster, name, action).await {
+            if let Err(refused) = carry_out(&self.cluster, &operations, name, action).await {
                 tracing::warn!(module = name, why = refused.outs, "what the module wants is refused");
             }
         }

@@ -1,9 +1,10 @@
 //! `osd pool autoscale-status`, the threshold, and the switch for all pools.
 
+use super::adjustment::Adjustments;
 use super::status::Status;
 use super::{noautoscale, threshold};
 use crate::python::{Align, PrettyTable, dumps, float_text, format_bytes};
-use crate::{Action, Done, EINVAL, Row, wants_json};
+use crate::{Action, Done, EINVAL, Memory, Row, wants_json};
 use axon_core::Command;
 use axon_core::commands::Ask;
 use axon_proto::Release;
@@ -62,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
         unset_noautoscale,
     )
     .since(Release::Reef),
-    Row::new(
+    Row::remembering(
         "osd pool set noautoscale",
         "set the noautoscale for all pools (including newly created pools in the future) and complete all on-going progress \
          events regarding PG-autoscaling.",
@@ -145,12 +146,14 @@ fn unset_noautoscale(ask: &Ask<'_>) -> Done {
     Done { err: told.to_owned(), actions: switch(ask, false), ..Done::default() }
 }
 
-fn set_noautoscale(ask: &Ask<'_>) -> Done {
+fn set_noautoscale(ask: &Ask<'_>, memory: &mut Memory) -> Done {
     if noautoscale(ask.state) {
         return Done::err("noautoscale is already set!");
     }
     let told = "noautoscale is set, all pools now have autoscale off";
-    Done { err: told.to_owned(), actions: switch(ask, true), ..Done::default() }
+    let mut actions = switch(ask, true);
+    actions.extend(memory.of::<Adjustments>().end().map(Action::Operation));
+    Done { err: told.to_owned(), actions, ..Done::default() }
 }
 
 /// The default of new pools, and all pools: by their modes in 16.2, by a flag of the OSD map since.

@@ -1,8 +1,9 @@
 //! `pg_autoscaler` (`pybind/mgr/pg_autoscaler/module.py`, 16.2 to 20.2): how many placement groups each pool should have for
 //! the space that it uses or is told to expect; sets `pg_num` where a pool's mode is `on`, warns where it is `warn`.
 //!
-//! The manager steps pools towards what is set (`core/src/adjust_pgs.rs`). Not here: progress events.
+//! The manager steps pools towards what is set (`core/src/adjust_pgs.rs`); how far it is, `progress` shows (`adjustment.rs`).
 
+mod adjustment;
 mod commands;
 mod health;
 mod roots;
@@ -11,6 +12,7 @@ mod status;
 use crate::options::{option, secs, value};
 use crate::python::float_text;
 use crate::{Action, Memory, Module, Tick, Work};
+use adjustment::Adjustments;
 use axon_core::{Command, State};
 use axon_proto::mgr_map::{ModuleOption, OptionType};
 use axon_proto::osd_map::map_flag;
@@ -66,18 +68,23 @@ fn noautoscale(state: &State) -> bool {
     state.osd_map.has_flag(map_flag::NOAUTOSCALE)
 }
 
-fn tick(state: &State, _: UTime, _: &mut Memory) -> Work {
+fn tick(state: &State, now: UTime, memory: &mut Memory) -> Work {
     let stands = state.release >= Release::Reef && state.osd_map.has_flag(map_flag::NORECOVER);
     if noautoscale(state) || stands {
         return Work::default();
     }
     let status = status::Status::of(state);
-    let wanted = status.pools.iter().filter(|pool| pool.would_adjust && pool.mode == "on");
-    let actions = wanted.map(|pool| {
-        let command = Command::json("osd pool set").arg("pool", pool.name.clone()).arg("var", "pg_num");
-        Action::Mon(Box::new(command.arg("val", pool.pg_num_final.to_string())))
-    });
-    Work { actions: actions.collect(), health: health::checks(&status), ..Work::default() }
+    let wanted: Vec<_> = status.pools.iter().filter(|pool| pool.would_adjust && pool.mode == "on").collect();
+    let mut actions: Vec<Action> = wanted
+        .iter()
+        .map(|pool| {
+            let command = Command::json("osd pool set").arg("pool", pool.name.clone()).arg("var", "pg_num");
+            Action::Mon(Box::new(command.arg("val", pool.pg_num_final.to_string())))
+        })
+        .collect();
+    let adjusted = wanted.iter().map(|pool| (pool.id, pool.pg_num_final)).collect();
+    actions.extend(memory.of::<Adjustments>().follow(state, &adjusted, now).map(Action::Operation));
+    Work { actions, health: health::checks(&status), ..Work::default() }
 }
 
 #[cfg(test)]

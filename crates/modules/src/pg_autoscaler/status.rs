@@ -20,6 +20,7 @@ pub(super) struct Status {
 
 #[derive(Debug)]
 pub(super) struct PoolStatus {
+    pub id: i64,
     pub name: String,
     pub root: i32,
     pub mode: &'static str,
@@ -146,6 +147,7 @@ fn pool_status(
         "bulk": bulk,
     });
     Outcome::Is(Box::new(PoolStatus {
+        id,
         name,
         root,
         mode: shown_mode,

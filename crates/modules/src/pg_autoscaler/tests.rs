@@ -2,6 +2,7 @@
 
 use super::status::{Status, nearest_power_of_two};
 use super::*;
+use crate::Operation;
 use axon_core::pg_map::PgMap;
 use axon_proto::crush::{Bucket, CrushMap, Rule, Step, Weights, op};
 use axon_proto::osd_map::{OSDMap, PgPool, PoolOpt, PoolOpts, pool_flag, pool_type};
@@ -91,10 +92,68 @@ fn a_ratio_becomes_placement_groups_and_a_command() {
     let state = state(&[TEN], &[(0, 2, 0, told), (0, 2, 0, small)]);
     // The only ratio counts as all: 10 OSDs × 100 PGs / 3 copies = 333, so 256; within the threshold for the small one.
     assert_eq!(wanted(&state), [("p1".to_owned(), 256, true), ("p2".to_owned(), 16, false)]);
-    let work = tick(&state, UTime::ZERO, &mut Memory::default());
+    let mut work = tick(&state, UTime::ZERO, &mut Memory::default());
     let command = Command::json("osd pool set").arg("pool", "p1").arg("var", "pg_num").arg("val", "256");
+    assert!(matches!(work.actions.pop(), Some(Action::Operation(Operation::Update { .. }))));
     assert_eq!(work.actions, [Action::Mon(Box::new(command))]);
     assert!(work.health.checks.is_empty());
+}
+
+/// What `progress` is told, without the event's id.
+fn events(work: Work) -> Vec<String> {
+    let told = |action| match action {
+        Action::Operation(Operation::Update { message, progress, refs, .. }) => {
+            Some(format!("{message}: {progress} {refs}"))
+        }
+        Action::Operation(other) => Some(format!("{other:?}").chars().take_while(|c| *c != ' ').collect()),
+        _ => None,
+    };
+    work.actions.into_iter().filter_map(told).collect()
+}
+
+#[test]
+fn a_pool_on_its_way_is_an_event_until_it_has_arrived() {
+    let told: &[_] = &[(TARGET_SIZE_RATIO, PoolOpt::Double(0.9))];
+    let mut state = state(&[TEN], &[(0, 2, 0, told)]);
+    let mut memory = Memory::default();
+    let mut step = |state: &mut State, numbers: Option<(u32, u32)>| {
+        let pools = Arc::make_mut(&mut Arc::make_mut(&mut state.osd_map).pools);
+        match numbers {
+            Some((pg_num, target)) => {
+                let pool = Arc::make_mut(pools.get_mut(&1).unwrap());
+                (pool.pg_num, pool.pg_num_target) = (pg_num, target);
+            }
+            None => pools.clear(),
+        }
+        events(tick(state, UTime::ZERO, &mut memory))
+    };
+    let at =
+        |share: &str| [format!("PG autoscaler increasing pool 1 PGs from 32 to 256: {share} [[\"pool\",1]]")];
+    assert_eq!(step(&mut state, Some((32, 32))), at("0"));
+    assert_eq!(step(&mut state, Some((32, 256))), at("0"));
+    assert_eq!(step(&mut state, Some((144, 256))), at("0.5"));
+    assert_eq!(step(&mut state, Some((256, 256))), ["Complete"]);
+    assert_eq!(step(&mut state, Some((256, 256))), [""; 0]);
+    // Too many now; and the pool is removed meanwhile.
+    let down = "PG autoscaler decreasing pool 1 PGs from 2048 to 256: 0 [[\"pool\",1]]";
+    assert_eq!(step(&mut state, Some((2048, 2048))), [down]);
+    assert_eq!(step(&mut state, None), ["Complete"]);
+}
+
+#[test]
+fn no_autoscaling_ends_the_events() {
+    let told: &[_] = &[(TARGET_SIZE_RATIO, PoolOpt::Double(0.9))];
+    let state = state(&[TEN], &[(0, 2, 0, told)]);
+    let mut memory = Memory::default();
+    assert_eq!(events(tick(&state, UTime::ZERO, &mut memory)).len(), 1);
+    let (_, row) = crate::find_command("osd pool set noautoscale", state.release).unwrap();
+    let ask = axon_core::commands::Ask {
+        command: &Command::plain("osd pool set noautoscale"),
+        state: &state,
+        now: UTime::ZERO,
+    };
+    let actions = row.run(&ask, &mut memory).actions;
+    assert!(matches!(actions.last(), Some(Action::Operation(Operation::Complete { .. }))), "{actions:?}");
 }
 
 #[test]

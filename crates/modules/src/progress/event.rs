@@ -1,11 +1,10 @@
 //! An event under way, and what stays of it.
 
-use crate::python::float_text;
+use crate::operation::unique_id;
 use axon_proto::UTime;
 use axon_proto::msgs::mon_mgr_report::ProgressEvent;
 use axon_proto::pg::Pg;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an event follows.
@@ -22,6 +21,8 @@ pub(super) enum Subject {
         /// Bytes recovered before it began, by PG.
         recovered: BTreeMap<Pg, i64>,
     },
+    /// `RemoteEvent`: what another module does.
+    Others,
 }
 
 /// `Event`.
@@ -47,6 +48,7 @@ impl Event {
             Subject::Pgs { osd, .. } => {
                 (format!("Rebalancing after osd.{osd} marked {marked}"), json!([["osd", osd]]), false)
             }
+            Subject::Others => (String::new(), json!([]), false),
         };
         let mut event = Event {
             id: unique_id(made, &message, now),
@@ -61,6 +63,11 @@ impl Event {
         };
         event.refresh(now);
         event
+    }
+
+    /// Another module's, of that id; its message and progress are told.
+    pub fn of_another(id: String, refs: Value, add_to_ceph_s: bool, now: UTime) -> Self {
+        Event { id, refs, add_to_ceph_s, ..Event::new(0, Subject::Others, 0, "", now) }
     }
 
     /// Brings what `ceph -s` shows up to date.
@@ -181,15 +188,6 @@ fn timedelta(secs: f64) -> String {
     format!("{count}{letter}")
 }
 
-/// An id in the form of a random UUID, from what makes an event the only one.
-fn unique_id(made: u64, message: &str, now: UTime) -> String {
-    let text = format!("{made} {} {message}", float_text(now.as_secs_f64()));
-    let digest: Vec<u8> = Sha256::digest(text).into_iter().take(16).collect();
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-4{}-a{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,13 +196,6 @@ mod tests {
     fn times_are_told_in_the_unit_that_fits() {
         let secs = [0.9, 119.9, 120.0, 7200.0, 200_000.0, 1_300_000.0, 8_000_000.0, 70_000_000.0];
         assert_eq!(secs.map(timedelta), ["0s", "119s", "2m", "2h", "2d", "2w", "3M", "2y"]);
-    }
-
-    #[test]
-    fn ids_look_like_random_uuids_and_differ() {
-        let id = |made| unique_id(made, "x", UTime::ZERO);
-        assert_eq!((id(1).len(), id(1).as_bytes()[14]), (36, b'4'));
-        assert_ne!(id(1), id(2));
     }
 
     #[test]

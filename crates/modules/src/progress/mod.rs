@@ -5,12 +5,15 @@
 //! `allow_pg_recovery_event` is set); while there is an event and a PG is not `active+clean`, there is a global one too.
 //! OSD maps are looked at when they come, not only by period: an OSD that is out for a moment is seen.
 //!
-//! `event.rs` is one event, `recovery.rs` its progress, `store.rs` what is kept. Not here: other modules' events.
+//! `event.rs` is one event, `recovery.rs` its progress, `others.rs` other modules' events, `store.rs` what is kept.
 
 mod commands;
 mod event;
+mod others;
 mod recovery;
 mod store;
+
+pub use others::told;
 
 use crate::options::{flag, option, runtime, secs, value};
 use crate::{Memory, Module, Progress, Tick, Work};

@@ -61,7 +61,7 @@ impl Events {
         let is_global = |event: &Event| matches!(event.subject, Subject::Global { .. });
         let has_global = self.open.iter().any(is_global);
         self.open.iter_mut().for_each(|event| event.update(&state.pg_map, now));
-        self.complete(|event| event.progress >= 1.0, now);
+        self.complete(|event| event.progress >= 1.0 && event.subject != Subject::Others, now);
         let (active_clean, total) = (active_clean(&state.pg_map).count(), state.pg_map.pg_stat.len());
         if !has_global && active_clean < total {
             let subject = Subject::Global { active_clean };
@@ -92,6 +92,8 @@ fn active_clean(pgs: &PgMap) -> impl Iterator<Item = u32> {
 impl Event {
     fn update(&mut self, pgs: &PgMap, now: UTime) {
         match &mut self.subject {
+            // Its module says how far it is.
+            Subject::Others => return,
             Subject::Global { active_clean: first } => {
                 let (clean, skipped) = active_clean(pgs).fold((0, 0), |(clean, skipped), epoch| {
                     // Not reported since it began: it need not have moved at all.

@@ -1,14 +1,14 @@
 //! An OSD goes out and comes back in.
 
 use super::*;
-use crate::Action;
+use crate::{Action, Operation};
 use axon_core::Command;
 use axon_core::commands::Ask;
 use axon_core::pg_map::PgMap;
 use axon_proto::crush::{Bucket, CrushMap, Rule, Step, Tunables, Weights, op};
 use axon_proto::osd_map::{OsdInfo, PgPool, pool_type, state as osd_state};
 use axon_proto::pg::{ObjectStatSum, Pg, PgMapDump, PgStat, PgState};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 const ONE: u32 = 0x1_0000;
@@ -164,4 +164,41 @@ fn clearing_forgets_the_stored_events_too_and_off_stops() {
     assert_eq!(off.actions[0], Action::Option { name: "enabled", value: "false".to_owned() });
     assert_eq!(off.actions[1], store::saved(&[]));
     assert_eq!(asked("progress", &state, 12, &mut memory).err, "Nothing in progress");
+}
+
+#[test]
+fn what_another_module_does_is_listed_until_it_says_that_it_has_ended() {
+    let mut memory = Memory::default();
+    let state = state(osd_map(1, None), clean);
+    let update = |id: &str, progress| Operation::Update {
+        id: id.to_owned(),
+        message: format!("{id} at work"),
+        progress,
+        refs: json!([["pool", 1]]),
+        add_to_ceph_s: true,
+    };
+    told(&state, at(100), &mut memory, update("a", 0.0)).unwrap();
+    let shown = told(&state, at(110), &mut memory, update("b", 0.25)).unwrap();
+    assert_eq!(shown.len(), 2);
+    assert!(shown["b"].add_to_ceph_s && shown["b"].message.starts_with("b at work (0s)\n      [=======...."));
+    let done = told(&state, at(120), &mut memory, update("a", 1.0)).unwrap();
+    assert_eq!(done["a"].progress, 1.0, "only its module ends it");
+    assert!(tick(&state, at(121), &mut memory).progress.contains_key("a"));
+
+    let end = |memory: &mut Memory, operation| told(&state, at(130), memory, operation);
+    assert_eq!(end(&mut memory, Operation::Complete { id: "none".into() }), None);
+    assert_eq!(end(&mut memory, Operation::Complete { id: "a".into() }).unwrap().len(), 1);
+    let why = json!("no room");
+    assert_eq!(end(&mut memory, Operation::Fail { id: "b".into(), why }).unwrap().len(), 0);
+    let json = as_json(&state, 140, &mut memory);
+    assert_eq!(json["events"], json!([]));
+    assert_eq!(
+        (&json["completed"][0]["refs"], &json["completed"][0]["failed"]),
+        (&json!([["pool", 1]]), &Value::Null)
+    );
+    assert_eq!(json["completed"][1]["failure_message"], "no room");
+    assert!(
+        matches!(tick(&state, at(141), &mut memory).actions[..], [Action::Store { .. }]),
+        "they are kept"
+    );
 }

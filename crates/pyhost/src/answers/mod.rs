@@ -21,7 +21,6 @@ use crate::link::{Answer, Refusal};
 use crate::setup::{Outside, Setup};
 use arguments::Arguments;
 use axon_core::{Cluster, Command, Target};
-use axon_proto::msgs::mon_mgr_report::ProgressEvent;
 use axon_proto::release::release_name;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -190,9 +189,6 @@ impl Desk {
     async fn remote_native(&self, args: Arguments<'_>) -> Answered {
         let (module, method) = (args.text(0)?, args.text(1)?);
         let (list, named) = (args.list(2)?, args.object(3)?);
-        if let ("progress", "update" | "complete" | "fail") = (module, method) {
-            return progress(&self.board, method, list, named);
-        }
         Ok(self.outside.remote(module, method, list, named).await?.into())
     }
 
@@ -233,26 +229,6 @@ impl Desk {
     }
 }
 
-/// Events that a module gives to `progress`; `ceph -s` shows them until they end.
-fn progress(board: &Writer, method: &str, list: &[Value], named: &Map<String, Value>) -> Answered {
-    let value = |at: usize, name: &str| list.get(at).or_else(|| named.get(name));
-    let text = |at: usize, name: &str| value(at, name).and_then(Value::as_str);
-    let id = text(0, "ev_id").ok_or_else(|| Refusal::new("TypeError", "ev_id must be str"))?.to_owned();
-    if method != "update" {
-        board.change(|board| {
-            board.progress.remove(&id);
-        });
-        return Ok(Value::Null.into());
-    }
-    let progress = value(2, "ev_progress").and_then(Value::as_f64).unwrap_or_default() as f32;
-    let message = text(1, "ev_msg").unwrap_or_default().to_owned();
-    let add_to_ceph_s = value(4, "add_to_ceph_s").and_then(Value::as_bool).unwrap_or_default();
-    board.change(|board| {
-        board.progress.insert(id, ProgressEvent { message, progress, add_to_ceph_s });
-    });
-    Ok(Value::Null.into())
-}
-
 fn is_authorized(caller: &Caller, args: Arguments<'_>) -> Result<bool, Refusal> {
     let token = u64::try_from(args.number(0)?).unwrap_or_default();
     let arguments = args.object(1)?;
@@ -269,24 +245,5 @@ async fn wait_until(written: impl Fn() -> bool) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(WRITTEN_POLL_MS)).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_modules_event_is_shown_until_it_ends() {
-        let board = Writer::default();
-        let call = |method: &str, args: Value| {
-            progress(&board, method, args.as_array().unwrap(), &Map::new()).map(drop)
-        };
-        call("update", json!(["id", "Flattening", 0.5, {}, true])).unwrap();
-        let shown = &board.read().progress["id"];
-        assert_eq!((shown.message.as_str(), shown.progress, shown.add_to_ceph_s), ("Flattening", 0.5, true));
-        call("fail", json!(["id", "why"])).unwrap();
-        assert!(board.read().progress.is_empty());
-        assert_eq!(call("complete", json!([])).unwrap_err().kind, "TypeError");
     }
 }

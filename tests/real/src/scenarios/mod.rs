@@ -9,6 +9,7 @@ use crate::compare::axon_answers_as_the_stock_dashboard;
 mod axon;
 mod cluster_log;
 mod commands;
+mod daemons;
 mod face;
 mod failover;
 mod faults;
@@ -50,10 +51,12 @@ pub const ALL: &[Scenario] = &[
     row("who_may_ask_what_is_as_upstreams", everywhere, permission::is_as_upstreams),
     row("a_cluster_in_trouble_is_shown_as_upstream_does", everywhere, rich::is_shown_as_upstream),
     row("daemons_hear_of_a_new_reporting_period", everywhere, pgs::daemons_hear_of_a_new_period),
+    row("slow_requests_are_told_and_forgotten", everywhere, daemons::slow_requests_are_told),
     row("the_cluster_log_has_axons_lines", everywhere, cluster_log::has_axons_lines),
     row("what_axon_says_is_readable_in_crc_mode_only", everywhere, modes::are_as_configured),
     row("a_manager_that_is_told_something_answers_as_upstreams", everywhere, tell::answers_as_upstream),
     row("pools_reach_their_number_of_pgs_under_axon_alone", everywhere, pgs::reach_their_targets),
+    row("autoscaling_is_shown_as_progress", everywhere, pgs::autoscaling_is_shown),
     row("bad_tokens_and_passwords_are_refused", everywhere, tokens::bad_ones_are_refused),
     row("a_cluster_that_speaks_only_v1_is_well_under_axon", everywhere, legacy::v1_is_enough),
     row("daemons_answer_through_their_restart", everywhere, restarts::daemons_answer_through_their_restart),

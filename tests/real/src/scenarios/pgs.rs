@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use axon_launcher::Kind;
 use serde_json::{Value, json};
 
@@ -33,6 +33,59 @@ pub fn reach_their_targets(bench: &mut Bench) -> Result<()> {
         bench.cluster.wait_well(&[], Duration::from_secs(120))?;
     }
     option(bench, None)
+}
+
+/// A pool that expects much data: the autoscaler sets its number, which `progress` and the monitors show until it is reached.
+pub fn autoscaling_is_shown(bench: &mut Bench) -> Result<()> {
+    bench.only(Kind::Axon)?;
+    bench.cluster.wait_well(&[], Duration::from_secs(120))?;
+    let module = |verb: &str, value: &[&str]| {
+        let args = [&["config", verb, "mgr", "mgr/pg_autoscaler/sleep_interval"], value].concat();
+        bench.cluster.ceph_ok(&args).map(drop)
+    };
+    module("set", &["2"])?;
+    let mon = |command: Value| bench.cluster.mon_command(command).map(drop);
+    mon(json!({"prefix": "osd pool create", "pool": "expected", "pg_num": 8}))?;
+    mon(json!({"prefix": "osd pool application enable", "pool": "expected", "app": "rados"}))?;
+    let set = |var: &str, val: &str| {
+        mon(json!({"prefix": "osd pool set", "pool": "expected", "var": var, "val": val}))
+    };
+    set("target_size_bytes", "2147483648")?;
+    set("pg_autoscale_mode", "on")?;
+    let begun = Instant::now();
+    let (mut open, mut shown) = (0, 0);
+    let ended = loop {
+        let progress: Value = serde_json::from_str(&bench.cluster.ceph_ok(&["progress", "json"])?)?;
+        let of_it = |key: &str| {
+            let events = progress[key].as_array().into_iter().flatten();
+            events.filter(|e| is_autoscaling(&e["message"])).cloned().collect::<Vec<_>>()
+        };
+        open += of_it("events").len();
+        let status: Value =
+            serde_json::from_str(&bench.cluster.mon_command(json!({"prefix": "status", "format": "json"}))?)?;
+        let events = status["progress_events"].as_object().into_iter().flatten();
+        shown += events.filter(|(_, event)| is_autoscaling(&event["message"])).count();
+        if let [ended] = &of_it("completed")[..] {
+            break ended.clone();
+        }
+        ensure!(begun.elapsed() < AT_MOST, "the pool was not scaled, or nobody says so: {progress}");
+        std::thread::sleep(Duration::from_millis(300));
+    };
+    println!("    {ended}, seen open {open} times, at the monitors {shown} times");
+    ensure!(open > 0 && shown > 0, "nobody showed it before it had ended");
+    ensure!(ended["refs"][0][0] == "pool" && ended["failed"].is_null(), "{ended}");
+    mon(json!({
+        "prefix": "osd pool delete", "pool": "expected", "pool2": "expected", "yes_i_really_really_mean_it": true,
+    }))?;
+    module("rm", &[])?;
+    bench.cluster.ceph_ok(&["progress", "clear"])?;
+    bench.cluster.wait_well(&[], Duration::from_secs(120)).map(drop)
+}
+
+fn is_autoscaling(message: &Value) -> bool {
+    message
+        .as_str()
+        .is_some_and(|text| text.starts_with("PG autoscaler increasing pool ") && text.contains("from 8 to "))
 }
 
 /// A new period and threshold reach a daemon that is connected: it writes down what it was told.

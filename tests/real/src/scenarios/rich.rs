@@ -86,7 +86,7 @@ pub fn is_shown_as_upstream(bench: &mut Bench) -> Result<()> {
     };
     let cluster = Cluster::up(&options, &|line: &str| println!("  rich: {line}"))?;
     let mut rich = Bench { cluster };
-    let compared = compare_both(&mut rich);
+    let compared = compare_both(&mut rich).and_then(|()| super::daemons::a_gateway_comes_and_goes(&mut rich));
     rich.cluster.down(compared.is_err())?;
     compared
 }
