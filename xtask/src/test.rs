@@ -19,7 +19,7 @@ pub struct Test {
     /// Real clusters of this release only.
     #[arg(long)]
     release: Option<Release>,
-    /// Real scenarios whose name contains this.
+    /// Real scenarios whose name contains this, or one of several by commas.
     filter: Option<String>,
 }
 

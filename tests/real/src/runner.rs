@@ -13,7 +13,7 @@ use crate::Bench;
 use crate::scenarios::{ALL, Scenario};
 
 /// What to run, from the environment: `AXON_REAL` (releases or `all`), `AXON_BIN`, `AXON_REAL_DIR`, `AXON_REAL_PORT`,
-/// and the first argument as a filter on names.
+/// and the first argument as a filter on names: a part of them, or several by commas.
 pub struct Plan {
     pub releases: Vec<Release>,
     pub axon: PathBuf,
@@ -144,7 +144,8 @@ impl Totals {
 
 fn run_release(plan: &Plan, release: Release, totals: &mut Totals) {
     let name = |s: &Scenario| format!("{release}::{}", s.name);
-    let wanted = |s: &&Scenario| plan.filter.as_ref().is_none_or(|f| name(s).contains(f.as_str()));
+    let chosen_by = |filter: &String, s: &Scenario| filter.split(',').any(|part| name(s).contains(part));
+    let wanted = |s: &&Scenario| plan.filter.as_ref().is_none_or(|filter| chosen_by(filter, s));
     let mine: Vec<&Scenario> = ALL.iter().filter(|s| (s.on)(release)).collect();
     let chosen: Vec<&Scenario> = mine.iter().copied().filter(wanted).collect();
     totals.filtered += mine.len() - chosen.len();

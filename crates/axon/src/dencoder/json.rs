@@ -148,7 +148,7 @@ pub fn osd_stat(stat: &OsdStat) -> Value {
 pub fn pg_map(dump: &PgMapDump, release: Release) -> Value {
     let map = PgMap::from_dump(dump.clone());
     let numbers = json!({"last_osdmap_epoch": dump.last_osdmap_epoch, "last_pg_scan": dump.last_pg_scan});
-    with(json!(Object(map.dump(release))), numbers)
+    with(json!(Object(map.dump(release, PgMap::with_net(release)))), numbers)
 }
 
 pub fn digest(digest: &PgMapDigest, release: Release) -> Value {

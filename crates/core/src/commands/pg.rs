@@ -119,7 +119,7 @@ impl Entries for Dump<'_> {
     fn entries<M: SerializeMap>(&self, out: &mut M) -> Result<(), M::Error> {
         let Dump { map, what, release } = self;
         if what.contains("all") {
-            return out.serialize_entry("pg_map", &Object(map.dump(*release)));
+            return out.serialize_entry("pg_map", &Object(map.dump(*release, PgMap::with_net(*release))));
         }
         if what.contains("summary") || what.contains("sum") {
             return out.serialize_entry("pg_map", &map.dump_basic());
@@ -128,7 +128,7 @@ impl Entries for Dump<'_> {
             out.serialize_entry("pool_stats", &map.dump_pool_stats())?;
         }
         if what.contains("osds") {
-            map.dump_osd_stats().entries(out)?;
+            map.dump_osd_stats(PgMap::with_net(*release)).entries(out)?;
         }
         if what.contains("pgs") {
             out.serialize_entry("pg_stats", &map.dump_pg_stats(*release))?;

@@ -22,12 +22,12 @@ fn object(value: impl serde::Serialize) -> Map<String, Value> {
 
 /// JSON.
 impl PgMap {
-    /// All of it.
-    pub fn dump(&self, release: Release) -> impl Entries {
+    /// All of it, as `mgr.get("pg_dump")`; `with_net` adds the heartbeat times.
+    pub fn dump(&self, release: Release, with_net: bool) -> impl Entries {
         let pgs = ("pg_stats", self.dump_pg_stats(release));
         Then(
             Then(self.dump_basic(), pgs),
-            Then(("pool_stats", self.dump_pool_stats()), self.dump_osd_stats()),
+            Then(("pool_stats", self.dump_pool_stats()), self.dump_osd_stats(with_net)),
         )
     }
 
@@ -73,15 +73,22 @@ impl PgMap {
     }
 
     /// `osd_stats` and `pool_statfs`; `mgr.get("osd_stats")`.
-    pub fn dump_osd_stats(&self) -> impl Entries {
-        let osds =
-            List(|| self.osd_stat.iter().map(|(osd, stat)| Object(Then(("osd", *osd), stat.dump(false)))));
+    pub fn dump_osd_stats(&self, with_net: bool) -> impl Entries {
+        let osds = List(move || {
+            self.osd_stat.iter().map(move |(osd, stat)| Object(Then(("osd", *osd), stat.dump(with_net))))
+        });
         let statfs = List(|| {
             self.pool_statfs.iter().map(|((pool, osd), statfs)| {
                 Object(Then(Then(("poolid", *pool), ("osd", *osd)), object(statfs)))
             })
         });
         Then(("osd_stats", osds), ("pool_statfs", statfs))
+    }
+
+    /// Whether the commands and `ceph-dencoder` of a release print the heartbeat times of OSDs (`with_net`, whose default 20.2 turned).
+    #[must_use]
+    pub fn with_net(release: Release) -> bool {
+        release < Release::Tentacle
     }
 
     /// `mgr.get("osd_ping_times")`.

@@ -118,7 +118,7 @@ impl Desk {
             }
             "pg_dump" => {
                 let sources = of_pgs();
-                text(name, sources, move || serde_json::to_vec(&Object(pgs.dump(release))))
+                text(name, sources, move || serde_json::to_vec(&Object(pgs.dump(release, false))))
             }
             "pg_stats" => {
                 let sources = of_pgs();
@@ -134,7 +134,7 @@ impl Desk {
             }
             "osd_stats" => {
                 let sources = of_pgs();
-                text(name, sources, move || serde_json::to_vec(&Object(pgs.dump_osd_stats())))
+                text(name, sources, move || serde_json::to_vec(&Object(pgs.dump_osd_stats(false))))
             }
             "osd_ping_times" => {
                 let sources = of_pgs();
@@ -182,7 +182,7 @@ impl Desk {
                 let names: BTreeSet<&String> = daemons.iter().flat_map(|(_, d)| d.config.keys()).collect();
                 value(json!({"options": names}))
             }
-            "config_options" => value(json!({"options": self.option_names().await?})),
+            "config_options" => value(json!({"options": self.option_helps().await?})),
             "config" => value(self.option_values().await?.into()),
             _ => match name.strip_prefix("device ") {
                 Some(devid) => {

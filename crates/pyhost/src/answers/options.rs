@@ -20,6 +20,8 @@ struct Schema {
     name: String,
     kind: String,
     default: String,
+    /// All that the release says of it.
+    help: Value,
 }
 
 impl Schema {
@@ -31,7 +33,12 @@ impl Schema {
         };
         let daemon = text("daemon_default");
         let default = if daemon.is_empty() { text("default") } else { daemon };
-        Some(Schema { name: help.get("name")?.as_str()?.to_owned(), kind: text("type"), default })
+        Some(Schema {
+            name: help.get("name")?.as_str()?.to_owned(),
+            kind: text("type"),
+            default,
+            help: help.clone(),
+        })
     }
 }
 
@@ -105,8 +112,9 @@ impl Desk {
         Ok(json!([schema.kind, self.value_of(&self.cluster.state(), &schema)]).into())
     }
 
-    pub(super) async fn option_names(&self) -> Result<Vec<&str>, Refusal> {
-        Ok(self.all_schemas().await?.iter().map(|schema| schema.name.as_str()).collect())
+    /// `ConfigProxy::config_options`: what the release says of every option.
+    pub(super) async fn option_helps(&self) -> Result<Vec<&Value>, Refusal> {
+        Ok(self.all_schemas().await?.iter().map(|schema| &schema.help).collect())
     }
 
     /// `show_config`: every option's value as text.

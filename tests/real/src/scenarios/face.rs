@@ -5,7 +5,9 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use axon_denc::Encode;
 use axon_launcher::Kind;
+use axon_proto::Message;
 use serde_json::Value;
 
 use crate::Bench;
@@ -156,32 +158,73 @@ fn silence_ends_in_time(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-/// Maps that a command gives as bytes and as JSON: `axon dencoder` prints the same JSON and gives the bytes back.
+/// Under upstream's manager: maps that a command gives as bytes, and those that only subscribers get, are printed by `axon dencoder` as
+/// the commands print them, and given back.
 pub fn dencoder_prints_maps_as_the_monitors(bench: &mut Bench) -> Result<()> {
-    bench.only(Kind::Axon)?;
-    bench.cluster.wait_well(&[], Duration::from_secs(120))?;
-    const MAPS: &[(&str, &[&str], &[&str])] = &[
+    bench.only(Kind::Ceph)?;
+    bench.cluster.wait_well(super::launcher::stock_warnings(bench), Duration::from_secs(120))?;
+    const GIVEN: &[(&str, &[&str], &[&str])] = &[
         ("OSDMap", &["osd", "getmap"], &["osd", "dump"]),
         ("CrushWrapper", &["osd", "getcrushmap"], &["osd", "crush", "dump"]),
         ("MonMap", &["mon", "getmap"], &["mon", "dump"]),
         ("PGMap", &["pg", "getmap"], &["pg", "dump"]),
     ];
-    for (name, bytes, json) in MAPS {
-        same_map(bench, name, bytes, json).with_context(|| format!("{name} of {}", bench.release()))?;
+    let file = bench.cluster.dir().join("face.map");
+    let path = file.to_str().context("the folder's name is not UTF-8")?.to_owned();
+    for (name, bytes, json) in GIVEN {
+        let fetch = || bench.cluster.ceph_ok(&[*bytes, &["-o", &path]].concat()).map(drop);
+        same_map(bench, name, &path, &fetch, json).with_context(|| (*name).to_owned())?;
+    }
+    const PUSHED: &[(&str, &str, &[&str])] = &[
+        ("FSMap", "fsmap", &["fs", "dump"]),
+        ("MgrMap", "mgrmap", &["mgr", "dump"]),
+        ("ServiceMap", "servicemap", &["service", "dump"]),
+    ];
+    for (name, subscription, json) in PUSHED {
+        let fetch = || Ok(std::fs::write(&path, pushed(bench, subscription)?)?);
+        same_map(bench, name, &path, &fetch, json).with_context(|| (*name).to_owned())?;
     }
     Ok(())
 }
 
-fn same_map(bench: &Bench, name: &str, bytes: &[&str], json: &[&str]) -> Result<()> {
-    let file = bench.cluster.dir().join("face.map");
-    let path = file.to_str().context("the folder's name is not UTF-8")?;
+/// The map that the monitors push, as this release writes it.
+fn pushed(bench: &Bench, what: &str) -> Result<Vec<u8>> {
+    let release = axon_proto::Release::ALL.into_iter().find(|r| r.name() == bench.release().name());
+    let features = release.context("a release without features")?.features();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let map = async {
+        let config = axon_testkit::config(&bench.cluster, "client.admin", &[]).await?;
+        let (client, mut events) = axon_net::connect(config)?;
+        client.subscribe(what, 0).await;
+        loop {
+            let event = events.recv().await.context("the client has ended")?;
+            let axon_net::Event::Message(message) = event else { continue };
+            let bytes = match message {
+                Message::MFSMap(message) => message.fsmap.to_bytes(features),
+                Message::MMgrMap(message) if what == "mgrmap" => message.map.to_bytes(features),
+                Message::MServiceMap(message) => message.service_map.to_bytes(features),
+                _ => continue,
+            };
+            client.shutdown();
+            return Ok(bytes.to_vec());
+        }
+    };
+    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), map).await })?
+}
+
+fn same_map(
+    bench: &Bench,
+    name: &str,
+    path: &str,
+    fetch: &dyn Fn() -> Result<()>,
+    json: &[&str],
+) -> Result<()> {
     let mut last = None;
     // A map may change between the two.
     for _ in 0..5 {
-        bench.cluster.ceph_ok(&[bytes, &["-o", path]].concat())?;
+        fetch()?;
         let mut theirs = bench.cluster.ceph_json(json)?;
-        let release = bench.release().name();
-        let printed = dencoder(bench, &["decode", name, path, "--release", release])?;
+        let printed = dencoder(bench, &["decode", name, path, "--release", bench.release().name()])?;
         ensure!(printed.status.success(), "decode: {}", shown(&printed));
         let mut ours: Value = serde_json::from_slice(&printed.stdout)?;
         level(name, &mut theirs, &mut ours);
@@ -190,9 +233,8 @@ fn same_map(bench: &Bench, name: &str, bytes: &[&str], json: &[&str]) -> Result<
             let again = dencoder(bench, &["roundtrip", name, path])?;
             // The order of a PG map's groups is not the wire's upstream.
             ensure!(name == "PGMap" || again.status.success(), "roundtrip: {}", shown(&again));
-            let mut damaged = std::fs::read(&file)?;
-            damaged.truncate(damaged.len() / 2);
-            std::fs::write(&file, damaged)?;
+            let bytes = std::fs::read(path)?;
+            std::fs::write(path, bytes.get(..bytes.len() / 2).unwrap_or_default())?;
             let refused = dencoder(bench, &["decode", name, path])?;
             ensure!(refused.status.code() == Some(1), "half a map is refused: {}", shown(&refused));
             return Ok(());
@@ -215,6 +257,11 @@ fn level(name: &str, theirs: &mut Value, ours: &mut Value) {
                 // Rates are not in the encoded map; stamps of the two commands differ.
                 for key in ["pg_stats_delta", "stamp", "version"] {
                     map.remove(key);
+                }
+                // Upstream's maps are unordered.
+                for list in map.values_mut().filter_map(Value::as_array_mut) {
+                    let id = |item: &Value| ["pgid", "poolid", "osd"].map(|key| item[key].to_string());
+                    list.sort_by_key(id);
                 }
             }
         }

@@ -22,6 +22,6 @@ pub fn killed_osd_comes_back(bench: &mut Bench) -> Result<()> {
 }
 
 /// Where no stock module loads, the stock manager says so.
-fn stock_warnings(bench: &Bench) -> &'static [&'static str] {
+pub fn stock_warnings(bench: &Bench) -> &'static [&'static str] {
     if bench.release().stock_modules_load() { &[] } else { &["MGR_MODULE_DEPENDENCY", "MGR_MODULE_ERROR"] }
 }

@@ -10,6 +10,7 @@ mod axon;
 mod cluster_log;
 mod commands;
 mod daemons;
+mod door;
 mod face;
 mod failover;
 mod faults;
@@ -43,6 +44,8 @@ pub struct Scenario {
 pub const ALL: &[Scenario] = &[
     row("the_stock_manager_brings_the_cluster_to_health", everywhere, launcher::stock_manager_is_well),
     row("a_killed_osd_is_noticed_and_comes_back", everywhere, launcher::killed_osd_comes_back),
+    row("axon_dencoder_prints_maps_as_the_monitors", everywhere, face::dencoder_prints_maps_as_the_monitors),
+    row("the_stock_dashboard_answers_behind_axons_port", everywhere, door::opens_to_the_stock_dashboard),
     row("axon_answers_as_the_stock_dashboard", with_stock_modules, axon_answers_as_the_stock_dashboard),
     row("pgs_are_where_upstreams_tool_says", everywhere, placement::is_where_upstreams_tool_says),
     row("axon_alone_brings_the_cluster_to_health", everywhere, axon::alone_is_well),
@@ -65,7 +68,6 @@ pub const ALL: &[Scenario] = &[
     row("a_rotated_key_is_read_from_its_file", everywhere, keys::a_rotated_one_is_read_from_its_file),
     row("spans_reach_a_collector", everywhere, telemetry::spans_reach_a_collector),
     row("axon_command_ends_as_ceph", everywhere, face::commands_end_as_upstreams),
-    row("axon_dencoder_prints_maps_as_the_monitors", everywhere, face::dencoder_prints_maps_as_the_monitors),
     row("every_command_is_accounted_for_through_faults", everywhere, faults::every_command_is_accounted_for),
     row("the_log_follows_the_options", everywhere, logs::follows_the_options),
     row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
