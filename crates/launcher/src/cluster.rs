@@ -32,6 +32,8 @@ pub struct Options {
     pub axon: Option<PathBuf>,
     /// Everybody speaks msgr v1 only.
     pub legacy: bool,
+    /// Axon runs no Python modules.
+    pub without_python: bool,
     /// Make pools with data and a file system.
     pub data: bool,
     /// Device classes, a second file system and an object gateway too (`rich.rs`).
@@ -77,6 +79,7 @@ impl Options {
             port_base: PORT_BASE,
             axon: None,
             legacy: false,
+            without_python: false,
             data: true,
             rich: false,
         }
@@ -96,6 +99,8 @@ pub struct State {
     pub ports: Ports,
     #[serde(default)]
     pub legacy: bool,
+    #[serde(default)]
+    pub without_python: bool,
     pub axon: Option<PathBuf>,
     pub managers: Vec<ManagerRecord>,
 }
@@ -358,6 +363,7 @@ impl Cluster {
             gateways: 0,
             ports: Ports::free_from(options.port_base)?,
             legacy: options.legacy,
+            without_python: options.without_python,
             axon: options.axon.as_deref().map(absolute).transpose()?,
             managers: Vec::new(),
         };
@@ -370,7 +376,16 @@ impl Cluster {
 
     pub(crate) fn conf(&self) -> Conf<'_> {
         let s = &self.state;
-        Conf { dir: &self.dir, fsid: &s.fsid, mons: s.mons, osds: s.osds, ports: s.ports, legacy: s.legacy }
+        let (legacy, without_python) = (s.legacy, s.without_python);
+        Conf {
+            dir: &self.dir,
+            fsid: &s.fsid,
+            mons: s.mons,
+            osds: s.osds,
+            ports: s.ports,
+            legacy,
+            without_python,
+        }
     }
 
     fn populate(mut self, options: &Options, progress: Progress) -> Result<Cluster> {

@@ -13,6 +13,7 @@ pub(crate) struct Conf<'a> {
     pub osds: u32,
     pub ports: Ports,
     pub legacy: bool,
+    pub without_python: bool,
 }
 
 impl Conf<'_> {
@@ -41,6 +42,10 @@ impl Conf<'_> {
         text.push_str(GLOBAL);
         let _ = write!(text, "[mon]\nmon data = {dir}/mon/$id\n{MON}");
         let _ = write!(text, "[mgr]\nmgr data = {dir}/mgr/$id\nkeyring = {dir}/mgr/$id/keyring\n{MGR}");
+        if self.without_python {
+            text.push_str(WITHOUT_PYTHON);
+            text.push('\n');
+        }
         let _ = write!(text, "[osd]\nosd data = {dir}/osd/$id\nkeyring = {dir}/osd/$id/keyring\n{OSD}");
         let _ = write!(text, "[mds]\nkeyring = {dir}/mds/$id/keyring\n{MDS}");
         // A client's own socket per process: two `ceph` calls at once would fight over one name.
@@ -71,6 +76,9 @@ pub(crate) fn letter(n: u16) -> String {
     let offset = u8::try_from(n).unwrap_or(u8::MAX).min(25);
     char::from(b'a' + offset).to_string()
 }
+
+/// Axon's own; upstream's daemons pass over it.
+pub const WITHOUT_PYTHON: &str = "axon python modules = false";
 
 const GLOBAL: &str = "\
 auth cluster required = cephx
@@ -143,6 +151,7 @@ mod tests {
             osds: 1,
             ports: Ports { base: 100 },
             legacy: false,
+            without_python: false,
         };
         let text = conf.text();
         assert!(

@@ -26,6 +26,7 @@ mod root;
 
 pub use batch::{Op, Reply};
 pub use cluster::{Cluster, Options, State};
+pub use conf::WITHOUT_PYTHON;
 pub use health::Health;
 pub use install::ensure_installed;
 pub use manager::{Kind, ManagerRecord, Managers};

@@ -3,7 +3,7 @@
 //! JSON is compared field by field, other text by its shape: numbers count as equal, runs of blanks as one.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use axon_launcher::{Kind, Op, Release, Reply};
@@ -334,10 +334,12 @@ pub fn as_upstream(bench: &mut Bench) -> Result<()> {
         bench.cluster.mon_command(json!({"prefix": "osd set", "key": flag}))?;
     }
     bench.cluster.wait_well(ALLOWED, Duration::from_secs(120))?;
+    nothing_is_scrubbed(bench)?;
     let asks = asks(bench.release());
     let upstream = (ask(bench, &asks)?, describe(bench)?);
     bench.only(Kind::Axon)?;
     bench.cluster.wait_well(ALLOWED, Duration::from_secs(120))?;
+    nothing_is_scrubbed(bench)?;
     let axon = (ask(bench, &asks)?, describe(bench)?);
     let differ = described_otherwise(bench.release(), &upstream.1, &axon.1)
         + answered_otherwise(bench.release(), &asks, &upstream.0, &axon.0).len();
@@ -346,6 +348,21 @@ pub fn as_upstream(bench: &mut Bench) -> Result<()> {
     }
     ensure!(differ == 0, "{differ} of {} commands are answered otherwise than by upstream", asks.len());
     Ok(())
+}
+
+/// Waits for the end of what the commands before have begun.
+fn nothing_is_scrubbed(bench: &Bench) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let status = bench.cluster.mon_command(json!({"prefix": "status", "format": "json"}))?;
+        let status: Value = serde_json::from_str(&status)?;
+        let states = &status["pgmap"]["pgs_by_state"];
+        if !states.to_string().contains("scrubbing") {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < Duration::from_secs(60), "the scrubs do not end: {states}");
+        std::thread::sleep(Duration::from_millis(300));
+    }
 }
 
 /// Prints how the descriptions differ; how many do.
@@ -471,7 +488,7 @@ fn compare(
         let text =
             if reply.out.starts_with('<') { xml::without(&reply.out, left_out) } else { String::new() };
         let (out, layout) = match (reply.json().ok(), xml::tree(&text)) {
-            (Some(value), _) => (without(value, left_out), Some(vec![layout(&reply.out)])),
+            (Some(value), _) => (without(value, left_out), Some(vec![layout(&reply.out, left_out)])),
             (None, Some(tree)) => (tree, Some(xml::layout(&text))),
             (None, None) if HASHED.iter().any(|of| prefix.starts_with(of)) => {
                 let mut lines: Vec<_> = shape(&reply.out).lines().map(ordered).collect();
@@ -524,11 +541,16 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// How JSON's first and last lines stand: whether it is indented, and what follows it.
-fn layout(text: &str) -> String {
+/// How JSON's first and last lines stand: whether it is indented, and what follows it. Where rates come and go with what somebody
+/// writes just now, the last of them may be the last thing of the text: only its end is looked at.
+fn layout(text: &str, left_out: &[&str]) -> String {
     let first = text.lines().next().unwrap_or_default().chars().take(1);
     let second = text.lines().nth(1).unwrap_or_default().chars().take_while(|c| *c == ' ');
-    let last = text.chars().rev().take_while(|c| !c.is_alphanumeric() && *c != '"').collect::<Vec<_>>();
+    let mut last = text.chars().rev().take_while(|c| !c.is_alphanumeric() && *c != '"').collect::<Vec<_>>();
+    if left_out == RATES {
+        let blanks = last.iter().take_while(|c| c.is_whitespace()).count();
+        last.truncate(blanks + 1);
+    }
     first.chain(['|']).chain(second).chain(['|']).chain(last.into_iter().rev()).collect()
 }
 
@@ -612,10 +634,13 @@ pub(super) fn shape(text: &str) -> String {
                 }
             }
             let short = short.replace("#.#", "#");
-            // An amount loses its prefix as it loses its digits: `0`, `12k` and `1.5M` are one shape.
+            // An amount loses its prefix as it loses its digits: `0`, `12k` and `1.5M` are one shape; so are `59s` and `2m`.
             match short.strip_suffix(['k', 'M', 'G', 'T', 'P']) {
                 Some(amount) if amount.ends_with('#') => amount.to_owned(),
-                _ => short,
+                _ => match short.strip_suffix(['s', 'm', 'h', 'd', 'w']) {
+                    Some("#") => "#t".to_owned(),
+                    _ => short,
+                },
             }
         });
         out.push_str(&words.collect::<Vec<_>>().join(" "));

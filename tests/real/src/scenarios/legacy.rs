@@ -19,6 +19,7 @@ pub fn v1_is_enough(bench: &mut Bench) -> Result<()> {
     let options = Options {
         osds: 2,
         legacy: true,
+        without_python: true,
         managers: Managers::Axon,
         axon: bench.cluster.state().axon.clone(),
         port_base: bench.cluster.state().ports.base,

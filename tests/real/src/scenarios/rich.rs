@@ -1,11 +1,12 @@
 //! Commands that read, on a cluster where much is the matter (`Cluster::hold_broken`), beside the scenarios' own: what upstream's
 //! manager and Axon answer, in every format that upstream's command line offers.
 
-use super::commands::{answered_otherwise, ask, command, describe, described_otherwise};
+use super::commands::{answered_otherwise, ask, command, describe, described_otherwise, shape};
 use crate::Bench;
-use anyhow::{Result, ensure};
+use crate::compare::diff::differences;
+use anyhow::{Result, bail, ensure};
 use axon_launcher::{Cluster, Kind, Managers, Options, Release};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
 /// Commands of the manager itself, beyond those of the small cluster.
@@ -56,14 +57,9 @@ const WRONG_TYPE: &str = "pg ls-by-primary osd=\"osd.0\"";
 const MORE_OF_MODULES: &[&str] =
     &["fs status fs=second", "osd status bucket=default", "balancer eval option=ec"];
 
-/// Those that change something when asked again; what is stuck since when counts by the clock.
-const NOT_HERE: &[&str] = &[
-    "pg dump_stuck",
-    "progress on",
-    "osd pool unset noautoscale",
-    "crash archive id=nope",
-    "balancer optimize plan=a",
-];
+/// Those that change something when asked again.
+const NOT_HERE: &[&str] =
+    &["progress on", "osd pool unset noautoscale", "crash archive id=nope", "balancer optimize plan=a"];
 
 const FORMATS: [Option<&str>; 6] =
     [None, Some("json"), Some("json-pretty"), Some("xml"), Some("xml-pretty"), Some("yaml")];
@@ -79,6 +75,7 @@ pub fn is_shown_as_upstream(bench: &mut Bench) -> Result<()> {
         osds: 5,
         mds: 2,
         rich: true,
+        without_python: true,
         managers: Managers::None,
         axon: bench.cluster.state().axon.clone(),
         port_base: bench.cluster.state().ports.base,
@@ -94,17 +91,23 @@ pub fn is_shown_as_upstream(bench: &mut Bench) -> Result<()> {
 fn compare_both(bench: &mut Bench) -> Result<()> {
     bench.only(Kind::Ceph)?;
     bench.cluster.wait_well(ALLOWED, Duration::from_secs(120))?;
+    // What is stuck for how long is then the same to who is asked first and who is asked later.
+    let stuck =
+        json!({"prefix": "config set", "who": "global", "name": "mon_pg_stuck_threshold", "value": "1"});
+    bench.cluster.mon_command(stuck)?;
     bench.cluster.hold_broken()?;
     // Neither is to know what osd.1 last said.
     bench.cluster.stop("mgr.y")?;
-    bench.cluster.mon_command(serde_json::json!({"prefix": "mgr fail"}))?;
+    bench.cluster.mon_command(json!({"prefix": "mgr fail"}))?;
     bench.only(Kind::Ceph)?;
     settled(bench)?;
     let (release, asks) = (bench.release(), asks(bench.release()));
     let upstream = (ask(bench, &asks)?, describe(bench)?);
+    let shown_under_upstream = shown_by_monitors(bench)?;
     bench.only(Kind::Axon)?;
     settled(bench)?;
     let axon = (ask(bench, &asks)?, describe(bench)?);
+    let shown_under_axon = shown_by_monitors(bench)?;
     let described = described_otherwise(release, &upstream.1, &axon.1);
     let mut answered = answered_otherwise(release, &asks, &upstream.0, &axon.0);
     if !answered.is_empty() {
@@ -118,8 +121,64 @@ fn compare_both(bench: &mut Bench) -> Result<()> {
         answered = answered_otherwise(release, &asks, &ask(bench, &asks)?, &said);
     }
     ensure!(answered.is_empty(), "{} of {} commands are answered otherwise", answered.len(), asks.len());
+    let shown = differences("shown", &shown_under_upstream, &shown_under_axon, &[]);
+    for d in &shown {
+        println!("  {}\n    upstream {:?}\n    axon     {:?}", d.at, d.stock, d.axon);
+    }
+    ensure!(shown.is_empty(), "the monitors show {} things otherwise than under upstream's", shown.len());
     ensure!(described == 0, "{described} commands are described otherwise than by upstream");
     Ok(())
+}
+
+/// What the monitors show of what the manager reports: `ceph health detail`, `ceph -s`, `ceph df`, without what moves.
+fn shown_by_monitors(bench: &Bench) -> Result<Value> {
+    let asked = [
+        json!({"prefix": "health", "detail": "detail"}),
+        json!({"prefix": "status"}),
+        json!({"prefix": "df"}),
+    ];
+    let mut shown = Vec::new();
+    for mut command in asked {
+        command["format"] = "json".into();
+        let answer = bench.cluster.mon_command(command)?;
+        shown.push(serde_json::from_str::<Value>(&answer)?);
+    }
+    let [health, status, df] = shown.as_slice() else { bail!("three answers were expected") };
+    let mut checks = Map::new();
+    for (code, check) in health["checks"].as_object().into_iter().flatten() {
+        if !ALLOWED.contains(&code.as_str()) {
+            let of = |value: &Value| ages(&shape(value["message"].as_str().unwrap_or_default()));
+            let mut detail: Vec<String> = check["detail"].as_array().into_iter().flatten().map(of).collect();
+            detail.sort();
+            let severity = &check["severity"];
+            checks.insert(
+                code.clone(),
+                json!({"severity": severity, "summary": of(&check["summary"]), "detail": detail}),
+            );
+        }
+    }
+    ensure!(checks.contains_key("PG_DEGRADED") && checks.contains_key("OSD_DOWN"), "health is {health}");
+    // Which of the waiting PGs recovers changes all the time.
+    let pgmap = ["num_pgs", "num_pools", "num_objects", "bytes_total"]
+        .map(|key| (key.to_owned(), status["pgmap"][key].clone()));
+    let gateways = &status["servicemap"]["services"]["rgw"]["daemons"];
+    let gateways: Vec<_> = gateways.as_object().into_iter().flat_map(Map::keys).collect();
+    let of_pool = |pool: &Value| json!({"name": pool["name"], "objects": pool["stats"]["objects"]});
+    let pools: Vec<_> = df["pools"].as_array().into_iter().flatten().map(of_pool).collect();
+    ensure!(gateways.len() > 1 && pools.len() > 5, "the gateway or pools are missing: {status} {df}");
+    let classes: Vec<_> = df["stats_by_class"].as_object().into_iter().flat_map(Map::keys).collect();
+    Ok(json!({
+        "checks": checks, "pgmap": Map::from_iter(pgmap), "gateways": gateways, "pools": pools, "classes": classes,
+    }))
+}
+
+/// Words that tell an age are one.
+fn ages(text: &str) -> String {
+    let is_age = |word: &str| {
+        let word = word.trim_end_matches([',', ';', ')']);
+        word.contains('#') && word.chars().all(|c| "#smhdwy".contains(c)) && !word.ends_with('#')
+    };
+    text.split(' ').map(|word| if is_age(word) { "AGE" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 const ALLOWED: &[&str] = &["MGR_MODULE_DEPENDENCY", "OSDMAP_FLAGS"];
@@ -141,7 +200,7 @@ fn settled(bench: &Bench) -> Result<()> {
     let begun = Instant::now();
     let mut before = Value::Null;
     loop {
-        let status = bench.cluster.mon_command(serde_json::json!({"prefix": "status", "format": "json"}))?;
+        let status = bench.cluster.mon_command(json!({"prefix": "status", "format": "json"}))?;
         let status: Value = serde_json::from_str(&status)?;
         let states = status["pgmap"]["pgs_by_state"].clone();
         let unsettled = |state: &Value| {
