@@ -36,10 +36,9 @@ pub struct HostingConfig {
 }
 
 impl HostingConfig {
-    /// `axon_python_modules`: whether stock modules run at all. Off where nothing is said: not all of them have been seen to
-    /// work on all releases.
+    /// `axon_python_modules`: whether stock modules run at all. They do where nothing is said.
     fn enabled(&self) -> bool {
-        matches!(self.settings.value("axon_python_modules").as_deref(), Some("true" | "1" | "yes" | "on"))
+        !matches!(self.settings.value("axon_python_modules").as_deref(), Some("false" | "0" | "no" | "off"))
     }
 
     fn setup(&self, id: &str) -> Setup {
@@ -47,6 +46,7 @@ impl HostingConfig {
         Setup {
             python: value("axon_python").map_or_else(distribution_python, PathBuf::from),
             module_path: self.module_path.clone(),
+            data_path: value("mgr_data").map(PathBuf::from),
             entity: format!("mgr.{id}"),
             conf_path: self.conf_path.clone(),
             settings: Arc::new(self.settings.clone()),

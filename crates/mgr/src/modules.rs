@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub const MODULE_PATH: &str = "/usr/share/ceph/mgr";
 
 /// Why a stock module cannot run where none may.
-pub const NOT_HOSTED: &str = "Axon runs Python modules only with axon_python_modules = true in ceph.conf";
+pub const NOT_HOSTED: &str = "axon_python_modules = false in ceph.conf: Axon runs no Python modules";
 
 /// All modules.
 #[derive(Clone, Debug, Default)]

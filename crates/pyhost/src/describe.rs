@@ -1,5 +1,8 @@
 //! What the stock modules are: options, commands, notifications, whether they can run (`PyModule::load` and its `load_…`).
-//! One process looks at all of them, each in a fork of its own (`python/axon_describe.py`).
+//! One process looks at all of them, each in a fork of its own (`python/axon_describe.py`). What it finds is kept in the manager's
+//! folder (`kept`), so that the next start need not wait for it.
+
+mod kept;
 
 use crate::link::{Incoming, Link};
 use crate::process;
@@ -163,6 +166,18 @@ pub async fn describe(setup: &Setup, names: &BTreeSet<String>) -> Descriptions {
 }
 
 async fn look(setup: &Setup, names: &BTreeSet<String>, out: &mut Descriptions) -> Result<(), String> {
+    let key = kept::key(setup);
+    let mut found = kept::read(setup, &key);
+    found.retain(|name, _| names.contains(name));
+    for (name, raw) in &found {
+        if let Ok(raw) = serde_json::from_value::<Raw>(raw.clone()) {
+            out.insert(name.clone(), raw.into());
+        }
+    }
+    let names: BTreeSet<&String> = names.iter().filter(|name| !out.contains_key(*name)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
     let words = json!({
         "mode": "describe", "module": "", "modules": names, "module_path": setup.module_path,
         "parent": std::process::id(),
@@ -174,11 +189,15 @@ async fn look(setup: &Setup, names: &BTreeSet<String>, out: &mut Descriptions) -
     let (_link, mut incoming) = Link::open(started.stream);
     while let Some(Incoming::Note { what }) = incoming.recv().await {
         match (what.first().and_then(|w| w.as_str()), what.get(1)) {
-            (Some("described"), Some(raw)) => {
-                let raw: Raw = serde_json::from_value(raw.clone())
+            (Some("described"), Some(value)) => {
+                let raw: Raw = serde_json::from_value(value.clone())
                     .map_err(|e| format!("a module's description cannot be read: {e}"))?;
                 if !raw.loaded {
                     tracing::warn!(module = %raw.name, why = %raw.error, "cannot be loaded");
+                }
+                // What cannot run may be able to next time, by something that no file here tells.
+                if raw.loaded && raw.can_run {
+                    found.insert(raw.name.clone(), value.clone());
                 }
                 out.insert(raw.name.clone(), raw.into());
             }
@@ -190,5 +209,6 @@ async fn look(setup: &Setup, names: &BTreeSet<String>, out: &mut Descriptions) -
         }
     }
     let _ = started.child.wait().await;
+    kept::write(setup, &key, &found);
     Ok(())
 }

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// As what a module runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,11 @@ const EINVAL: i32 = 22;
 const EIO: i32 = 5;
 const EOPNOTSUPP: i32 = 95;
 const ETIMEDOUT: i32 = 110;
+
+/// How many modules start at a time: each takes a core for a second or two.
+fn starting_max() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 4)
+}
 
 struct Host {
     wanted: watch::Sender<Option<Mode>>,
@@ -73,6 +78,7 @@ impl Hosts {
             board: Writer::default(),
             documents: Documents::default(),
             schemas: Schemas::default(),
+            starting: Arc::new(Semaphore::new(starting_max())),
         });
         let inner = Inner {
             desk,

@@ -24,6 +24,11 @@ const SOURCES: [(&str, &str); 5] = [
     ("axon_host", include_str!("python/axon_host.py")),
 ];
 
+/// What a host process is given to run.
+pub fn sources() -> impl std::hash::Hash {
+    (BOOT, SOURCES)
+}
+
 /// A line of a module's output is cut here.
 const LINE_BYTES_MAX: u64 = 16 << 10;
 

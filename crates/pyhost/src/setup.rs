@@ -17,6 +17,8 @@ pub struct Setup {
     pub python: PathBuf,
     /// `mgr_module_path`.
     pub module_path: PathBuf,
+    /// The manager's own folder (`mgr_data`), if it has one.
+    pub data_path: Option<PathBuf>,
     /// `mgr.x`.
     pub entity: String,
     /// The configuration file that the manager reads.

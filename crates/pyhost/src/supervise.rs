@@ -21,8 +21,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::process::Child;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+/// How long one that starts may keep others from starting.
+const TURN_SECS_MAX: u64 = 15;
 /// How long it may take to end by itself.
 const SHUTDOWN_SECS_MAX: u64 = 15;
 /// … and while it has not answered for long.
@@ -137,6 +139,8 @@ impl Supervisor {
         });
         let mut maps = self.caller.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *maps = Default::default();
+        drop(maps);
+        self.caller.end_queries(&self.desk.cluster);
     }
 
     /// Waits until it may start again; true when it is wanted in another way meanwhile.
@@ -177,6 +181,11 @@ impl Supervisor {
                 m.phase = Phase::Starting;
             }
         });
+        // A few at a time: an activation must not take the processor from everything else.
+        let starting = tokio::select! {
+            permit = self.desk.starting.clone().acquire_owned() => permit.ok(),
+            _ = self.wanted.changed() => return End::Unwanted,
+        };
         self.process(|p| {
             (p.state, p.standby) = (ProcessState::Starting, mode == Mode::Standby);
             (p.rss_peak_bytes, p.started) = (0, Some(SystemTime::now().into()));
@@ -189,7 +198,7 @@ impl Supervisor {
         let pid = started.child.id();
         self.process(|p| p.pid = pid);
         let (link, mut incoming) = Link::open(started.stream);
-        let end = self.attend(&link, &mut incoming, &mut started.child).await;
+        let end = self.attend(&link, &mut incoming, &mut started.child, starting).await;
         if matches!(end, End::Unwanted) {
             let grace =
                 Duration::from_secs(if self.silent { SILENT_SHUTDOWN_SECS_MAX } else { SHUTDOWN_SECS_MAX });
@@ -243,7 +252,9 @@ impl Supervisor {
         link: &Arc<Link>,
         incoming: &mut mpsc::Receiver<Incoming>,
         child: &mut Child,
+        starting: Option<OwnedSemaphorePermit>,
     ) -> End {
+        let mut turn = starting;
         let pid = child.id().unwrap_or_default();
         let began = self.now();
         let mut watch = Watch::new(began);
@@ -285,6 +296,7 @@ impl Supervisor {
                         }
                         if is_ready(&told) {
                             ready = true;
+                            drop(turn.take());
                             watch.handle_ready();
                             self.restarts.handle_ready(self.now());
                             tracing::info!(module = %self.name, pid, ms = self.now().saturating_sub(began).as_millis() as u64, "module runs");
@@ -302,6 +314,9 @@ impl Supervisor {
                         if matches!(answer, Ok(true)) {
                             watch.handle_heard();
                         }
+                    }
+                    if self.now().saturating_sub(began).as_secs() >= TURN_SECS_MAX {
+                        drop(turn.take());
                     }
                     if ready && asked.is_empty() && looks.is_multiple_of(PING_LOOKS) {
                         let patience = Duration::from_secs(limits.silent_secs_max.saturating_add(PING_LOOKS));

@@ -37,16 +37,12 @@ pub async fn follow_osd_map(client: Client, mut events: EventReceiver) {
     }
 }
 
-/// Lets Axon run stock Python modules on this cluster, from its next start on.
+/// Lets Axon run stock Python modules on a cluster that was made without them, from its next start on.
 ///
 /// # Errors
 /// When the configuration file cannot be written.
 pub fn host_python_modules(cluster: &Cluster) -> anyhow::Result<()> {
-    const LINES: &str = "\n[mgr]\naxon python modules = true\n";
     let path = cluster.conf_path();
     let text = std::fs::read_to_string(&path)?;
-    if !text.contains(LINES) {
-        std::fs::write(&path, text + LINES)?;
-    }
-    Ok(())
+    Ok(std::fs::write(&path, text.replace(axon_launcher::WITHOUT_PYTHON, ""))?)
 }

@@ -89,6 +89,11 @@ impl Bench {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// A command to the monitors.
+    pub fn mon(&self, command: serde_json::Value) -> Result<String> {
+        self.cluster.mon_command(command)
+    }
+
     /// The active manager's name, if one is active.
     pub fn active(&self) -> Result<Option<String>> {
         let dump: serde_json::Value = serde_json::from_str(

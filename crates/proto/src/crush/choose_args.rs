@@ -1,7 +1,7 @@
 //! `crush_choose_arg_map` (`src/crush/crush.h`): weights and ids that a pool uses instead of a bucket's own.
 
 use super::bucket::{check, numbers};
-use super::{Alg, CrushMap};
+use super::{Alg, Bucket, CrushMap};
 use axon_denc::{Features, Reader, Result, Writer};
 use std::collections::BTreeMap;
 
@@ -75,5 +75,49 @@ impl CrushMap {
     #[must_use]
     pub fn choose_args_of(&self, pool: i64) -> Option<&ChooseArgMap> {
         self.choose_args.get(&pool).or_else(|| self.choose_args.get(&DEFAULT_CHOOSE_ARGS))
+    }
+
+    /// Sets a device's weight in the weight-set for all pools, and the sums above it; the set is made of the buckets' own
+    /// weights if there is none (`create_choose_args`, `choose_args_adjust_item_weightf`). A set with several positions stays
+    /// as it is, as upstream's.
+    pub fn set_compat_weight(&mut self, device: i32, weight: u32) {
+        let straw2 = |bucket: &&Bucket| bucket.alg() == Alg::Straw2;
+        let own = |bucket: &Bucket| -> Vec<u32> {
+            (0..bucket.items.len()).map(|at| bucket.item_weight(at)).collect()
+        };
+        if !self.choose_args.contains_key(&DEFAULT_CHOOSE_ARGS) {
+            let args = self.buckets().filter(straw2).filter_map(|bucket| {
+                let slot = u32::try_from(-1 - bucket.id).ok()?;
+                Some((slot, ChooseArg { weight_set: vec![own(bucket)], ids: Vec::new() }))
+            });
+            let args = args.collect();
+            self.choose_args.insert(DEFAULT_CHOOSE_ARGS, args);
+        }
+        let buckets = &self.buckets;
+        let Some(args) = self.choose_args.get_mut(&DEFAULT_CHOOSE_ARGS) else { return };
+        // What a bucket weighs now has to be said in the buckets that it is in; the tree has no cycles.
+        let mut changed = vec![(device, weight)];
+        let mut steps_left = buckets.len().saturating_mul(buckets.len()).saturating_add(1);
+        while let Some((item, weight)) = changed.pop() {
+            for bucket in buckets.iter().flatten().filter(straw2) {
+                let places = || bucket.items.iter().enumerate().filter(|(_, id)| **id == item);
+                let Ok(slot) = u32::try_from(-1 - bucket.id) else { continue };
+                if steps_left == 0 || places().next().is_none() {
+                    continue;
+                }
+                steps_left -= 1;
+                let arg = args.entry(slot).or_default();
+                if arg.weight_set.is_empty() {
+                    arg.weight_set = vec![own(bucket)];
+                }
+                let [weights] = arg.weight_set.as_mut_slice() else { continue };
+                for (place, _) in places() {
+                    if let Some(slot) = weights.get_mut(place) {
+                        *slot = weight;
+                    }
+                }
+                changed.push((bucket.id, weights.iter().fold(0, |sum, w| sum.saturating_add(*w))));
+            }
+        }
     }
 }

@@ -6,11 +6,14 @@ use super::arguments::Arguments;
 use super::{Answered, Caller, Desk, missing, runtime};
 use crate::link::Refusal;
 use axon_core::pg_map::OsdView;
+use axon_core::primaries::balance_primaries;
 use axon_core::upmap::calc_pg_upmaps;
-use axon_denc::{Encode, Features};
+use axon_denc::{Decode, Encode, Features};
+use axon_proto::crush::CrushMap;
 use axon_proto::osd_map::{Incremental, OSDMap};
 use axon_proto::pg::Pg;
 use axon_proto::release::Dump;
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -80,9 +83,13 @@ impl Desk {
                 caller.maps().hold(Held::Map(map))?
             }
             "build_simple" => return Err(missing("OSDMap.build_simple")),
-            "balance_primaries" => return Err(missing("OSDMap.balance_primaries")),
+            "balance_primaries" => return self.balance_primaries(caller, args).await,
             "set_crush_compat_weight_set_weights" => {
-                return Err(missing("OSDMapIncremental.set_crush_compat_weight_set_weights"));
+                let weights = weights(args.list(2)?)?;
+                let mut maps = caller.maps();
+                let inc = maps.increment(args.number(1)?)?;
+                inc.crush = with_compat_weights(&inc.crush, &weights)?;
+                Value::Null
             }
             "calc_pg_upmaps" => return self.calc_pg_upmaps(caller, args).await,
             "epoch" => of(args.number(1)?)?.epoch.into(),
@@ -164,6 +171,19 @@ impl Desk {
         Ok(value.into())
     }
 
+    async fn balance_primaries(&self, caller: &Arc<Caller>, args: Arguments<'_>) -> Answered {
+        let (map, pool, number) = (caller.map(args.number(1)?)?, args.number(2)?, args.number(3)?);
+        known_pool(&map, pool)?;
+        let found =
+            tokio::task::spawn_blocking(move || balance_primaries(&map, pool)).await.map_err(runtime)?;
+        let changes = found.set.len() + found.removed.len();
+        let mut maps = caller.maps();
+        let inc = maps.increment(number)?;
+        inc.new_pg_upmap_primary.extend(found.set);
+        inc.old_pg_upmap_primary.extend(found.removed);
+        Ok(json!(changes).into())
+    }
+
     async fn calc_pg_upmaps(&self, caller: &Arc<Caller>, args: Arguments<'_>) -> Answered {
         let (map, number) = (caller.map(args.number(1)?)?, args.number(2)?);
         let deviation_max = u32::try_from(args.number(3)?).unwrap_or(1);
@@ -183,6 +203,17 @@ impl Desk {
         inc.old_pg_upmap_items.extend(upmaps.removed);
         Ok(json!(changes).into())
     }
+}
+
+/// The CRUSH map with other weights of devices in the weight-set for all pools, which is made if there is none
+/// (`create_choose_args`, `choose_args_adjust_item_weightf`).
+fn with_compat_weights(crush: &Bytes, weights: &[(i32, f64)]) -> Result<Bytes, Refusal> {
+    let mut crush = CrushMap::from_bytes(crush).map_err(runtime)?;
+    for (device, weight) in weights {
+        let fixed = (weight.max(0.0) * 65_536.0) as u32;
+        crush.set_compat_weight(*device, fixed);
+    }
+    Ok(crush.to_bytes(Features::ALL))
 }
 
 fn no_pool(pool: i64) -> Refusal {

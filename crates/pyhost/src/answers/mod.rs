@@ -8,6 +8,7 @@ mod get;
 mod maps;
 mod options;
 mod perf;
+mod queries;
 
 pub use documents::Documents;
 pub use maps::Maps;
@@ -20,13 +21,15 @@ use crate::limits::Limits;
 use crate::link::{Answer, Refusal};
 use crate::setup::{Outside, Setup};
 use arguments::Arguments;
+use axon_core::perf_queries::{Kind, QueryId};
 use axon_core::{Cluster, Command, Target};
-use axon_proto::release::release_name;
+use axon_proto::release::{Release, release_name};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// How long one waits to read what one has written.
 const WRITTEN_MS_MAX: u64 = 5_000;
@@ -41,6 +44,8 @@ pub struct Desk {
     pub board: Writer,
     pub documents: Documents,
     pub schemas: Schemas,
+    /// How many modules may be starting at a time.
+    pub starting: Arc<Semaphore>,
 }
 
 /// One host as it asks.
@@ -48,6 +53,8 @@ pub struct Desk {
 pub struct Caller {
     pub module: String,
     pub maps: Mutex<Maps>,
+    /// Performance queries that it has asked for.
+    pub queries: Mutex<BTreeSet<(Kind, QueryId)>>,
     /// Commands that it is working on, by token.
     pub commands: Mutex<HashMap<u64, Authorize>>,
 }
@@ -109,9 +116,13 @@ impl Desk {
             "wear_level" => self.set_wear_level(args).await,
             "register_client" => self.register_client(caller, args),
             "unregister_client" => self.unregister_client(caller, args),
-            "rocksdb_version" => Err(missing("the version of RocksDB")),
-            "add_perf_query" | "remove_perf_query" | "perf_query" | "reregister_perf_queries" => {
-                Err(missing("dynamic performance queries"))
+            "rocksdb_version" => Ok(json!(rocksdb_version(self.cluster.state().release)).into()),
+            "add_perf_query" => self.add_query(caller, args),
+            "remove_perf_query" => self.remove_query(caller, args),
+            "perf_query" => self.query_counters(args),
+            "reregister_perf_queries" => {
+                self.cluster.perf_queries().reregister(Kind::Mds);
+                Ok(Value::Null.into())
             }
             other => Err(missing(other)),
         }
@@ -227,6 +238,11 @@ impl Desk {
         });
         Ok(Value::Null.into())
     }
+}
+
+/// The RocksDB that a release's daemons are built with; they write it into their logs.
+fn rocksdb_version(release: Release) -> &'static str {
+    if release >= Release::Reef { "7.9.2" } else { "6.8.1" }
 }
 
 fn is_authorized(caller: &Caller, args: Arguments<'_>) -> Result<bool, Refusal> {

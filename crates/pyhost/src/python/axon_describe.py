@@ -12,6 +12,9 @@ from axon_link import _exit
 # How long one module may take to be imported.
 MODULE_SECS_MAX = 60
 
+# How many are looked at at a time.
+FORKS_MAX = max(1, min(4, os.cpu_count() or 1))
+
 
 def find_class(module, base):
     """The first class of a module that extends `base`, as PyModule::load_subclass_of finds it."""
@@ -87,14 +90,26 @@ def describe(name):
     return out
 
 
-def in_fork(name):
-    readable, writable = os.pipe()
-    pid = os.fork()
-    if pid == 0:
+class Fork(object):
+    """One module, looked at in a process of its own."""
+
+    def __init__(self, name):
+        self.name = name
+        self.until = time.monotonic() + MODULE_SECS_MAX
+        self.parts = []
+        self.readable, writable = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self.child(writable)
+        os.close(writable)
+
+    def child(self, writable):
         status = 1
         try:
-            os.close(readable)
-            body = json.dumps(describe(name)).encode()
+            os.close(self.readable)
+            body = json.dumps(describe(self.name)).encode()
             with os.fdopen(writable, 'wb') as out:
                 out.write(body)
             status = 0
@@ -103,25 +118,24 @@ def in_fork(name):
         finally:
             sys.stderr.flush()
             _exit(status)
-    os.close(writable)
-    parts, until, late = [], time.monotonic() + MODULE_SECS_MAX, False
-    while True:
-        ready, _, _ = select.select([readable], [], [], max(0.0, until - time.monotonic()))
-        if not ready:
-            late = True
-            os.kill(pid, 9)
-            break
-        part = os.read(readable, 1 << 16)
-        if not part:
-            break
-        parts.append(part)
-    os.close(readable)
-    _, status = os.waitpid(pid, 0)
-    try:
-        return json.loads(b''.join(parts))
-    except ValueError:
-        why = 'took longer than %d s' % MODULE_SECS_MAX if late else 'ended with wait status %d' % status
-        return {'name': name, 'loaded': False, 'can_run': False, 'error': 'loading it %s' % why}
+
+    def read(self):
+        """Takes what it has written; whether there is more to come."""
+        part = os.read(self.readable, 1 << 16)
+        self.parts.append(part)
+        return bool(part)
+
+    def end(self, late):
+        """What it has found."""
+        if late:
+            os.kill(self.pid, 9)
+        os.close(self.readable)
+        _, status = os.waitpid(self.pid, 0)
+        try:
+            return json.loads(b''.join(self.parts))
+        except ValueError:
+            why = 'took longer than %d s' % MODULE_SECS_MAX if late else 'ended with wait status %d' % status
+            return {'name': self.name, 'loaded': False, 'can_run': False, 'error': 'loading it %s' % why}
 
 
 def run(link, setup):
@@ -132,6 +146,16 @@ def run(link, setup):
         traceback.print_exc()
         link.note('broken', str(e))
         return
-    for name in setup['modules']:
-        link.note('described', in_fork(name))
+    waiting, forks = list(reversed(setup['modules'])), {}
+    while waiting or forks:
+        while waiting and len(forks) < FORKS_MAX:
+            fork = Fork(waiting.pop())
+            forks[fork.readable] = fork
+        first = min(fork.until for fork in forks.values())
+        ready, _, _ = select.select(list(forks), [], [], max(0.0, first - time.monotonic()))
+        for fork in list(forks.values()):
+            late = time.monotonic() >= fork.until
+            if late or (fork.readable in ready and not fork.read()):
+                del forks[fork.readable]
+                link.note('described', fork.end(late))
     link.note('done')

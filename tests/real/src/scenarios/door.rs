@@ -223,7 +223,7 @@ pub fn opens_to_the_stock_dashboard(bench: &mut Bench) -> Result<()> {
     };
     let conf = bench.cluster.conf_path();
     let before = std::fs::read_to_string(&conf)?;
-    std::fs::write(&conf, before.replace("[mgr]\n", "[mgr]\naxon python modules = true\n"))?;
+    axon_testkit::host_python_modules(&bench.cluster)?;
     if bench.cluster.manager("x").is_some() {
         bench.cluster.stop("mgr.x")?;
     }

@@ -29,6 +29,7 @@ mod restarts;
 mod revision0;
 mod rich;
 mod startup;
+mod stock_modules;
 mod telemetry;
 mod tell;
 mod tokens;
@@ -70,6 +71,7 @@ pub const ALL: &[Scenario] = &[
     row("axon_command_ends_as_ceph", everywhere, face::commands_end_as_upstreams),
     row("every_command_is_accounted_for_through_faults", everywhere, faults::every_command_is_accounted_for),
     row("the_log_follows_the_options", everywhere, logs::follows_the_options),
+    row("stock_python_modules_work", everywhere, stock_modules::work),
     row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
     row("hostile_python_modules_hurt_nobody_else", since_reef, hostile_python::modules_hurt_nobody),
     row(
