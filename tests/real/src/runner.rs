@@ -42,12 +42,17 @@ impl Plan {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub passed: usize,
     pub failed: usize,
     pub filtered: usize,
+    /// Which failed and why, for the end of the output: of a long one that is all that some readers see.
+    pub failures: Vec<String>,
 }
+
+/// What is kept of a reason.
+const REASON_CHARS_MAX: usize = 600;
 
 /// Runs the plan, prints each result, and gives the totals.
 pub fn run(plan: &Plan) -> Totals {
@@ -66,6 +71,9 @@ pub fn run(plan: &Plan) -> Totals {
         begun.elapsed().as_secs_f64()
     );
     println!("real: {} passed, {} failed", totals.passed, totals.failed);
+    for failure in &totals.failures {
+        println!("failed: {failure}");
+    }
     totals
 }
 
@@ -89,10 +97,11 @@ fn beside_each_other(plan: &Plan, releases: &[Release]) -> Totals {
             .collect();
         let mut sum = Totals::default();
         for run in runs {
-            let totals = run.join().unwrap_or(Totals { failed: 1, ..Totals::default() });
+            let totals = run.join().unwrap_or_else(|_| Totals { failed: 1, ..Totals::default() });
             sum.passed += totals.passed;
             sum.failed += totals.failed;
             sum.filtered += totals.filtered;
+            sum.failures.extend(totals.failures);
         }
         sum
     })
@@ -109,18 +118,20 @@ fn in_a_process(plan: &Plan, release: Release, port: u16) -> Totals {
         command.env("AXON_REAL_DIR", &plan.dir).env("AXON_REAL_PORT", port.to_string());
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-        let mut totals = None;
+        let (mut totals, mut failures) = (None, Vec::new());
         for line in lines {
             let line = line?;
             totals = Totals::read(&line).or(totals);
+            failures.extend(line.strip_prefix("failed: ").map(str::to_owned));
             println!("{release:8} {line}");
         }
         child.wait()?;
-        totals.context("it ended without a result")
+        let totals = totals.context("it ended without a result")?;
+        Ok(Totals { failures, ..totals })
     };
     run().unwrap_or_else(|e| {
         println!("test {release}::all ... FAILED\n    {e:#}");
-        Totals { failed: 1, ..Totals::default() }
+        Totals { failed: 1, failures: vec![format!("{release}::all: {e:#}")], ..Totals::default() }
     })
 }
 
@@ -137,6 +148,7 @@ impl Totals {
                 passed: count(" passed")?,
                 failed: count(" failed")?,
                 filtered: count(" filtered")?,
+                ..Totals::default()
             })
         })?
     }
@@ -157,6 +169,7 @@ fn run_release(plan: &Plan, release: Release, totals: &mut Totals) {
         Ok(cluster) => Bench { cluster },
         Err(e) => {
             println!("test {release}::cluster_up ... FAILED\n{e:#}");
+            totals.failures.push(format!("{release}::cluster_up: {e:#}"));
             // What could not run did not pass.
             totals.failed += chosen.len();
             return;
@@ -175,6 +188,9 @@ fn run_release(plan: &Plan, release: Release, totals: &mut Totals) {
             Err(e) => {
                 totals.failed += 1;
                 println!("test {} ... FAILED ({seconds:.1}s)\n    {e:#}", name(scenario));
+                let why = format!("{e:#}").split_whitespace().collect::<Vec<_>>().join(" ");
+                let why: String = why.chars().take(REASON_CHARS_MAX).collect();
+                totals.failures.push(format!("{}: {why}", name(scenario)));
             }
         }
     }
@@ -216,7 +232,10 @@ mod tests {
     #[test]
     fn the_totals_of_another_process_are_read_from_its_last_lines() {
         let line = "test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 3 filtered out; finished in 1.00s";
-        assert_eq!(Totals::read(line), Some(Totals { passed: 10, failed: 2, filtered: 3 }));
+        assert_eq!(
+            Totals::read(line),
+            Some(Totals { passed: 10, failed: 2, filtered: 3, ..Totals::default() })
+        );
         assert_eq!(Totals::read("test pacific::x ... ok"), None);
     }
 }
