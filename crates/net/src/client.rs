@@ -55,7 +55,10 @@ pub(crate) struct Inner {
 /// When the system has no randomness to give.
 pub fn connect(config: Config) -> Result<(Client, EventReceiver)> {
     let auth = match config.key.clone() {
-        Some(key) => AuthContext::new(Principal { name: config.name.clone(), key }, config.want_keys),
+        Some(key) => {
+            let principal = Principal { name: config.name.clone(), key };
+            AuthContext::with_clock(principal, config.want_keys, config.clock.clone())
+        }
         None => AuthContext::without_key(config.name.clone()),
     };
     let dialer = Arc::new(Dialer::new(Arc::new(config), auth)?);

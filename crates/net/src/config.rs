@@ -7,7 +7,7 @@ mod keys;
 mod monitors;
 mod srv;
 
-use crate::auth::{AuthPolicy, parse_methods, parse_modes};
+use crate::auth::{AuthPolicy, Clock, parse_methods, parse_modes};
 use crate::connection::Detour;
 use crate::listener::PORTS_DEFAULT;
 use crate::mon::hunt::{Candidate, HuntOptions};
@@ -68,6 +68,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where to connect to instead of the addresses in the maps.
     pub detour: Option<Detour>,
+    /// What tickets and keys are judged by.
+    pub clock: Clock,
 }
 
 /// What a connection may use; unlike the rest it may change while the client runs.
@@ -181,6 +183,7 @@ impl Config {
             daemon_silence_max: Duration::from_secs(10),
             limits: Limits::default(),
             detour: None,
+            clock: Clock::default(),
         })
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Invariant: the lock is held for a computation only, never across a wait.
 
-use super::{OsRandom, denied, now};
+use super::{Clock, OsRandom, denied};
 use axon_cephx::verifier::ServiceKeys;
 use axon_cephx::wire::RotatingSecrets;
 use axon_cephx::{Credentials, CryptoKey, Principal, Reply};
@@ -19,6 +19,7 @@ pub struct AuthContext {
     name: AuthEntity,
     /// Services whose tickets we want, a bit each.
     want: u32,
+    clock: Clock,
     state: Mutex<State>,
 }
 
@@ -46,15 +47,21 @@ impl AuthContext {
     /// `want` is a mask of services; a manager wants mon, mds, osd and mgr.
     #[must_use]
     pub fn new(principal: Principal, want: u32) -> Arc<Self> {
+        Self::with_clock(principal, want, Clock::default())
+    }
+
+    /// As [`AuthContext::new`], by another clock than the system's.
+    #[must_use]
+    pub fn with_clock(principal: Principal, want: u32, clock: Clock) -> Arc<Self> {
         let name = principal.name.clone();
         let state = State { principal: Some(Arc::new(principal)), ..State::default() };
-        Arc::new(AuthContext { name, want, state: Mutex::new(state) })
+        Arc::new(AuthContext { name, want, clock, state: Mutex::new(state) })
     }
 
     /// An identity without a key, for clusters that use method `none`.
     #[must_use]
     pub fn without_key(name: AuthEntity) -> Arc<Self> {
-        Arc::new(AuthContext { name, want: 0, state: Mutex::default() })
+        Arc::new(AuthContext { name, want: 0, clock: Clock::default(), state: Mutex::default() })
     }
 
     #[must_use]
@@ -78,6 +85,10 @@ impl AuthContext {
             state.principal = Some(Arc::new(Principal { name: old.name.clone(), key }));
             state.id_refused = false;
         }
+    }
+
+    pub(super) fn now(&self) -> UTime {
+        self.clock.now()
     }
 
     pub(super) fn want(&self) -> u32 {
@@ -140,7 +151,7 @@ impl AuthContext {
         let (Ok(principal), Some(credentials)) = (self.principal(), self.credentials()) else {
             return Ok(None);
         };
-        credentials.renewal_request(&principal, self.want, now(), &mut OsRandom).map_err(|e| denied(&e))
+        credentials.renewal_request(&principal, self.want, self.now(), &mut OsRandom).map_err(|e| denied(&e))
     }
 
     /// The `MAuth` payload that asks for our service's rotating keys, when they are due (`_check_auth_rotating`): at most once
@@ -148,7 +159,7 @@ impl AuthContext {
     #[must_use]
     pub fn rotating_request(&self) -> Option<Bytes> {
         let has_keys = matches!(self.name.kind, EntityType::MGR | EntityType::OSD | EntityType::MDS);
-        let now = now();
+        let now = self.now();
         let mut state = self.state();
         let asked = state.rotating_asked;
         let wait = asked <= now && now.to_duration() < asked.to_duration() + Duration::from_secs(1);
@@ -163,7 +174,7 @@ impl AuthContext {
     /// Whether clients can be verified: rotating keys are there and in force.
     #[must_use]
     pub fn has_rotating_keys(&self) -> bool {
-        !self.state().rotating.stale(rotating_cutoff(now()))
+        !self.state().rotating.stale(rotating_cutoff(self.now()))
     }
 
     /// The answer to one of the requests above: `result` and `result_bl` of `MAuthReply`.
@@ -177,7 +188,7 @@ impl AuthContext {
         let Some(credentials) = &mut state.credentials else {
             return Err(AuthError::denied("an answer about tickets came before the login"));
         };
-        match credentials.handle_reply(&principal, payload, now()).map_err(|e| denied(&e))? {
+        match credentials.handle_reply(&principal, payload, self.now()).map_err(|e| denied(&e))? {
             Reply::Tickets(_) => Ok(Renewed::Tickets),
             Reply::Rotating(keys) => {
                 state.rotating = keys;

@@ -1,5 +1,5 @@
-//! Authentication as the protocol asks for it (`axon_msgr::auth`), done with `axon-cephx`. The clock and the random source of
-//! the operating system come in here.
+//! Authentication as the protocol asks for it (`axon_msgr::auth`), done with `axon-cephx`. The random source of the
+//! operating system, and the clock, come in here.
 //!
 //! [`AuthContext`] is what all connections of one identity share; [`MonClientAuth`] logs in at a monitor,
 //! [`ServiceClientAuth`] shows a ticket to a daemon, [`CephxServerAuth`] verifies who connects to us. [`AuthPolicy`] says which
@@ -42,8 +42,31 @@ impl Random for OsRandom {
     }
 }
 
-fn now() -> UTime {
-    SystemTime::now().into()
+/// The time of day that tickets and keys are judged by: the system's, unless a test has another.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+
+impl Clock {
+    #[must_use]
+    pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Clock(Arc::new(now))
+    }
+
+    pub(crate) fn now(&self) -> UTime {
+        (self.0)().into()
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Clock::new(SystemTime::now)
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Clock")
+    }
 }
 
 /// `AuthConnectionMeta::get_connection_secret_length`.

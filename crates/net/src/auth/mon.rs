@@ -4,7 +4,7 @@
 //! Several of these may run at once while hunting; each leaves its result in its own [`LoginSlot`], and the session that wins is
 //! taken over with [`AuthContext::adopt`].
 
-use super::{AuthContext, AuthPolicy, OsRandom, denied, keys, now};
+use super::{AuthContext, AuthPolicy, OsRandom, denied, keys};
 use axon_cephx::login::{ExpectServerChallenge, ExpectSessionKey};
 use axon_cephx::wire::auth_mode;
 use axon_cephx::{Credentials, Error};
@@ -194,7 +194,7 @@ impl ClientAuth for MonClientAuth {
     fn done(&mut self, global_id: u64, con_mode: u32, payload: &[u8]) -> Result<AuthKeys, AuthError> {
         match std::mem::replace(&mut self.step, Step::Over) {
             Step::SessionKey(step) => {
-                let got = step.handle(global_id, payload, now()).map_err(|e: Error| denied(&e))?;
+                let got = step.handle(global_id, payload, self.context.now()).map_err(|e: Error| denied(&e))?;
                 let keys = keys(&got.session_key, got.connection_secret, con_mode)?;
                 self.slot.put(got.credentials);
                 Ok(keys)

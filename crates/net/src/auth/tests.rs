@@ -4,7 +4,7 @@
 use super::*;
 use axon_cephx::{CryptoKey, KeyType, Principal};
 use axon_msgr::auth::{ClientAuth, ServerAuth, ServerStep, method};
-use axon_proto::{AuthEntity, EntityType};
+use axon_proto::{AuthEntity, EntityType, UTime};
 use std::sync::Arc;
 
 fn mgr_x() -> AuthEntity {
@@ -12,7 +12,7 @@ fn mgr_x() -> AuthEntity {
 }
 
 fn context() -> Arc<AuthContext> {
-    let key = CryptoKey::new(KeyType::AES, now(), Zeroizing::new(vec![7; 16])).unwrap();
+    let key = CryptoKey::new(KeyType::AES, UTime::ZERO, Zeroizing::new(vec![7; 16])).unwrap();
     AuthContext::new(Principal { name: mgr_x(), key }, 0x17)
 }
 
@@ -62,7 +62,7 @@ fn a_global_id_that_may_not_be_kept_is_given_up_only_when_a_login_without_it_suc
         u64::from_le_bytes(request.payload[10..].try_into().unwrap())
     };
     assert_eq!([false, true, false, false].map(refused_with), [4711, 0, 0, 4711]);
-    context.replace_key(CryptoKey::new(KeyType::AES, now(), Zeroizing::new(vec![8; 16])).unwrap());
+    context.replace_key(CryptoKey::new(KeyType::AES, UTime::ZERO, Zeroizing::new(vec![8; 16])).unwrap());
     assert_eq!(refused_with(false), 4711, "with the new key");
     credentials.global_id = 4712;
     context.adopt(credentials);
@@ -126,4 +126,43 @@ fn lists_of_methods_and_modes_read_as_the_options_spell_them() {
     assert_eq!(parse_modes("secure crc"), Ok(vec![con_mode::SECURE, con_mode::CRC]));
     assert_eq!(parse_methods("cephx, none"), Ok(vec![method::CEPHX, method::NONE]));
     assert!(parse_methods("gss").is_err() && parse_modes("").is_err());
+}
+
+/// Only the system's time differs; the monitors' answers are the same.
+fn at(hours: i64) -> Arc<AuthContext> {
+    let key = CryptoKey::new(KeyType::AES, UTime::ZERO, Zeroizing::new(vec![7; 16])).unwrap();
+    let skew = std::time::Duration::from_secs(3600 * hours.unsigned_abs());
+    let clock = Clock::new(move || match hours < 0 {
+        true => SystemTime::now() - skew,
+        false => SystemTime::now() + skew,
+    });
+    AuthContext::with_clock(Principal { name: mgr_x(), key }, 0x17, clock)
+}
+
+#[test]
+fn rotating_keys_are_asked_for_once_a_second_whatever_the_clock_says() {
+    for hours in [-1, 0, 1] {
+        let context = at(hours);
+        context.adopt(axon_cephx::Credentials::default());
+        assert!(context.rotating_request().is_some(), "{hours}");
+        assert_eq!(context.rotating_request(), None, "{hours}");
+        assert!(context.renewal_request().unwrap().is_some(), "{hours}: there is no ticket yet");
+    }
+}
+
+/// The clock was set back: "a second ago" is then in the future, and must not keep anybody waiting for an hour.
+#[test]
+fn a_clock_that_is_set_back_does_not_stop_the_asking() {
+    let hours = Arc::new(std::sync::atomic::AtomicU64::new(2));
+    let clock = {
+        let hours = hours.clone();
+        let hours = move || hours.load(std::sync::atomic::Ordering::Relaxed);
+        Clock::new(move || SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000 + 3600 * hours()))
+    };
+    let key = CryptoKey::new(KeyType::AES, UTime::ZERO, Zeroizing::new(vec![7; 16])).unwrap();
+    let context = AuthContext::with_clock(Principal { name: mgr_x(), key }, 0x17, clock);
+    context.adopt(axon_cephx::Credentials::default());
+    assert!(context.rotating_request().is_some());
+    hours.store(1, std::sync::atomic::Ordering::Relaxed);
+    assert!(context.rotating_request().is_some());
 }

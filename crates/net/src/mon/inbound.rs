@@ -112,7 +112,17 @@ impl Session {
             Ok(Renewed::RotatingKeys) => debug!("rotating keys renewed"),
             // A ticket that was fetched with a renewed auth ticket: the others may be due with it.
             Ok(Renewed::Tickets) => self.renew_tickets(),
-            Err(e) => warn!("{e}"),
+            Err(e) => {
+                warn!("{e}");
+                // Our key may have been rotated: it proves who we are when the ticket for the monitors has expired, and it opens
+                // the rotating keys. The next tick asks again.
+                let dialer = self.dialer.clone();
+                tokio::spawn(async move {
+                    if dialer.reload_key(dialer.key().as_deref()).await {
+                        info!("the key's file has changed, the new key is used");
+                    }
+                });
+            }
         }
     }
 
