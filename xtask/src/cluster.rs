@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use axon_launcher::{Cluster, Kind, Managers, Options, Release};
+use axon_launcher::{Cluster, Family, Kind, Managers, Options, Release};
 use clap::{Args, Subcommand};
 
 use crate::build::{self, Profile};
@@ -123,6 +123,9 @@ pub struct Up {
     /// Everybody speaks msgr v1 only
     #[arg(long)]
     legacy: bool,
+    /// Addresses: v4, v6, or both (of the monitors).
+    #[arg(long, default_value = "v4")]
+    family: Family,
     /// Device classes, a second file system and an object gateway too; then --osds is at least 5 and --mds 2
     #[arg(long)]
     rich: bool,
@@ -162,6 +165,7 @@ fn bring_up(up: &Up) -> Result<()> {
     options.managers = up.manager;
     options.data = !up.bare;
     options.legacy = up.legacy;
+    options.family = up.family;
     if up.rich {
         (options.rich, options.osds, options.mds) = (true, up.osds.max(5), up.mds.max(2));
     }

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::conf::{Conf, letter, mon_addrs};
+use crate::conf::{Conf, Family, letter};
 use crate::manager::{ManagerRecord, Managers};
 use crate::ports::{MONS_MAX, Ports};
 use crate::process::Process;
@@ -34,6 +34,7 @@ pub struct Options {
     pub legacy: bool,
     /// Axon runs no Python modules.
     pub without_python: bool,
+    pub family: Family,
     /// Make pools with data and a file system.
     pub data: bool,
     /// Device classes, a second file system and an object gateway too (`rich.rs`).
@@ -80,6 +81,7 @@ impl Options {
             axon: None,
             legacy: false,
             without_python: false,
+            family: Family::V4,
             data: true,
             rich: false,
         }
@@ -101,6 +103,11 @@ pub struct State {
     pub legacy: bool,
     #[serde(default)]
     pub without_python: bool,
+    #[serde(default)]
+    pub family: Family,
+    /// Monitors that were taken out of the map; `mons` still counts them.
+    #[serde(default)]
+    pub gone_mons: Vec<u16>,
     pub axon: Option<PathBuf>,
     pub managers: Vec<ManagerRecord>,
 }
@@ -241,8 +248,8 @@ impl Cluster {
         };
         let mut command = self.daemon(program, id);
         if kind == "mon" {
-            let n = (0..self.state.mons).find(|n| letter(*n) == id).with_context(|| format!("no {name}"))?;
-            command.args(["--public-addrv", &mon_addrs(self.state.ports, n, self.state.legacy)]);
+            let n = self.monitors().find(|n| letter(*n) == id).with_context(|| format!("no {name}"))?;
+            command.args(["--public-addrv", &self.monitor_addrs(n)]);
         }
         Process::spawn(&self.dir, name, command)
     }
@@ -281,7 +288,7 @@ impl Cluster {
 
     /// Starts what was stopped: monitors, OSDs, MDSs, managers.
     pub fn start_all(&self) -> Result<()> {
-        for n in 0..self.state.mons {
+        for n in self.monitors() {
             self.start(&format!("mon.{}", letter(n)))?;
         }
         self.wait_quorum()?;
@@ -364,6 +371,8 @@ impl Cluster {
             ports: Ports::free_from(options.port_base)?,
             legacy: options.legacy,
             without_python: options.without_python,
+            family: options.family,
+            gone_mons: Vec::new(),
             axon: options.axon.as_deref().map(absolute).transpose()?,
             managers: Vec::new(),
         };
@@ -376,16 +385,9 @@ impl Cluster {
 
     pub(crate) fn conf(&self) -> Conf<'_> {
         let s = &self.state;
-        let (legacy, without_python) = (s.legacy, s.without_python);
-        Conf {
-            dir: &self.dir,
-            fsid: &s.fsid,
-            mons: s.mons,
-            osds: s.osds,
-            ports: s.ports,
-            legacy,
-            without_python,
-        }
+        let (fsid, gone) = (&s.fsid, &s.gone_mons);
+        let State { mons, osds, ports, legacy, without_python, family, .. } = *s;
+        Conf { dir: &self.dir, fsid, mons, osds, ports, legacy, without_python, family, gone }
     }
 
     fn populate(mut self, options: &Options, progress: Progress) -> Result<Cluster> {
@@ -408,57 +410,6 @@ impl Cluster {
         }
         Ok(self)
     }
-
-    fn make_monitors(&self) -> Result<()> {
-        let keyring = self.dir.join("keyring").display().to_string();
-        let monmap = self.dir.join("monmap").display().to_string();
-        self.tool(
-            "ceph-authtool",
-            &["--create-keyring", &keyring, "--gen-key", "-n", "mon.", "--cap", "mon", ALL],
-        )?;
-        let admin = ["--gen-key", "-n", "client.admin"];
-        let caps = ["--cap", "mon", ALL, "--cap", "osd", ALL, "--cap", "mds", ALL, "--cap", "mgr", ALL];
-        self.tool("ceph-authtool", &[&[keyring.as_str()], &admin[..], &caps[..]].concat())?;
-        let names: Vec<(String, String)> = (0..self.state.mons)
-            .map(|n| (letter(n), mon_addrs(self.state.ports, n, self.state.legacy)))
-            .collect();
-        let mut args = vec!["--create", "--fsid", &self.state.fsid];
-        for (name, addrs) in &names {
-            args.extend(["--addv", name, addrs]);
-        }
-        args.push(&monmap);
-        self.tool("monmaptool", &args)?;
-        let conf = self.conf_path().display().to_string();
-        for (name, _) in &names {
-            let files = ["--monmap", &monmap, "--keyring", &keyring];
-            self.tool("ceph-mon", &[&["--mkfs", "-i", name, "-c", &conf], &files[..]].concat())?;
-            self.start(&format!("mon.{name}"))?;
-        }
-        Ok(())
-    }
-
-    /// Waits until the monitors answer and all are in the quorum.
-    pub fn wait_quorum(&self) -> Result<()> {
-        let begun = Instant::now();
-        let ask = json!({"prefix": "quorum_status", "format": "json"});
-        loop {
-            let asked = self.batch(&[crate::Op::mon(ask.clone())], 10);
-            let names = asked.ok().and_then(|r| r.first()?.json().ok()).map(|v| quorum_size(&v));
-            if names >= Some(usize::from(self.state.mons)) {
-                return Ok(());
-            }
-            for n in 0..self.state.mons {
-                let name = format!("mon.{}", letter(n));
-                if !self.process(&name)?.is_alive() {
-                    bail!("{name} ended: {}", self.last_words(&name));
-                }
-            }
-            if begun.elapsed() > Duration::from_secs(60) {
-                bail!("the monitors form no quorum in 60 s; see {}/log", self.dir.display());
-            }
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    }
 }
 
 impl Options {
@@ -477,10 +428,6 @@ impl Options {
         }
         Ok(())
     }
-}
-
-fn quorum_size(status: &Value) -> usize {
-    status.get("quorum").and_then(Value::as_array).map_or(0, Vec::len)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
@@ -503,4 +450,3 @@ const OSDS_MAX: u32 = 32;
 const DIR_BYTES_MAX: usize = 64;
 const STATE: &str = "cluster.json";
 const SUBFOLDERS: [&str; 10] = ["mon", "mgr", "osd", "mds", "rgw", "run", "log", "proc", "crash", "bin"];
-const ALL: &str = "allow *";

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use crate::ports::Ports;
 
@@ -14,6 +17,43 @@ pub(crate) struct Conf<'a> {
     pub ports: Ports,
     pub legacy: bool,
     pub without_python: bool,
+    pub family: Family,
+    /// Monitors that were taken out of the map.
+    pub gone: &'a [u16],
+}
+
+/// Which addresses the daemons have on the loopback interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    #[default]
+    V4,
+    V6,
+    /// Monitors have both, IPv6 first; the others IPv4.
+    Both,
+}
+
+impl Family {
+    fn hosts(self) -> &'static [&'static str] {
+        match self {
+            Family::V4 => &["127.0.0.1"],
+            Family::V6 => &["[::1]"],
+            Family::Both => &["[::1]", "127.0.0.1"],
+        }
+    }
+}
+
+impl FromStr for Family {
+    type Err = anyhow::Error;
+
+    fn from_str(s: &str) -> anyhow::Result<Family> {
+        Ok(match s {
+            "v4" => Family::V4,
+            "v6" => Family::V6,
+            "both" => Family::Both,
+            _ => anyhow::bail!("unknown family {s:?}: use v4, v6 or both"),
+        })
+    }
 }
 
 impl Conf<'_> {
@@ -38,6 +78,13 @@ impl Conf<'_> {
         if self.legacy {
             line("ms bind msgr2", "false");
         }
+        let own = if self.family == Family::V6 { "::1" } else { "127.0.0.1" };
+        line("public addr", own);
+        line("cluster addr", own);
+        if self.family != Family::V4 {
+            line("ms bind ipv6", "true");
+            line("ms bind ipv4", if self.family == Family::V6 { "false" } else { "true" });
+        }
         line("osd pool default size", &self.replicas().to_string());
         text.push_str(GLOBAL);
         let _ = write!(text, "[mon]\nmon data = {dir}/mon/$id\n{MON}");
@@ -58,17 +105,19 @@ impl Conf<'_> {
     }
 
     fn mon_host(&self) -> String {
-        (0..self.mons).map(|n| mon_addrs(self.ports, n, self.legacy)).collect::<Vec<_>>().join(" ")
+        let here = (0..self.mons).filter(|n| !self.gone.contains(n));
+        here.map(|n| mon_addrs(self.ports, n, self.legacy, self.family)).collect::<Vec<_>>().join(" ")
     }
 }
 
 /// The addresses of the nth monitor, as `monmaptool --addv` takes them.
-pub(crate) fn mon_addrs(ports: Ports, n: u16, legacy: bool) -> String {
+pub(crate) fn mon_addrs(ports: Ports, n: u16, legacy: bool, family: Family) -> String {
     let port = ports.mon(n);
-    if legacy {
-        return format!("[v1:127.0.0.1:{}]", port + 1);
-    }
-    format!("[v2:127.0.0.1:{port},v1:127.0.0.1:{}]", port + 1)
+    let of = |host: &&str| match legacy {
+        true => format!("v1:{host}:{}", port + 1),
+        false => format!("v2:{host}:{port},v1:{host}:{}", port + 1),
+    };
+    format!("[{}]", family.hosts().iter().map(of).collect::<Vec<_>>().join(","))
 }
 
 /// `a`, `b`, `c`, …
@@ -85,8 +134,6 @@ auth cluster required = cephx
 auth service required = cephx
 auth client required = cephx
 auth allow insecure global id reclaim = false
-public addr = 127.0.0.1
-cluster addr = 127.0.0.1
 osd pool default min size = 1
 osd pool default pg num = 8
 osd pool default pg autoscale mode = off
@@ -152,6 +199,8 @@ mod tests {
             ports: Ports { base: 100 },
             legacy: false,
             without_python: false,
+            family: Family::V4,
+            gone: &[],
         };
         let text = conf.text();
         assert!(

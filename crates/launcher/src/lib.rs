@@ -16,6 +16,7 @@ mod data;
 mod health;
 pub mod install;
 mod manager;
+mod monitors;
 mod mount;
 mod osd;
 mod ports;
@@ -26,7 +27,7 @@ mod root;
 
 pub use batch::{Op, Reply};
 pub use cluster::{Cluster, Options, State};
-pub use conf::WITHOUT_PYTHON;
+pub use conf::{Family, WITHOUT_PYTHON};
 pub use health::Health;
 pub use install::ensure_installed;
 pub use manager::{Kind, ManagerRecord, Managers};

@@ -136,6 +136,14 @@ impl Dialer {
     }
 }
 
+/// The address to call at that attempt, alone: of several (IPv6 and IPv4) each has its turn. Upstream calls the first one only.
+pub(crate) fn one_of(addrs: &EntityAddrVec, attempt: u32) -> EntityAddrVec {
+    let kind = spoken_at(addrs).map(|addr| addr.kind);
+    let same: Vec<&EntityAddr> = addrs.0.iter().filter(|addr| Some(addr.kind) == kind).collect();
+    let turn = usize::try_from(attempt).unwrap_or_default().checked_rem(same.len()).unwrap_or_default();
+    EntityAddrVec(same.get(turn).map(|addr| **addr).into_iter().collect())
+}
+
 /// The address to call: v2, unless there is only v1.
 pub(crate) fn spoken_at(addrs: &EntityAddrVec) -> Option<&EntityAddr> {
     addrs.msgr2().or_else(|| addrs.legacy())
@@ -191,6 +199,21 @@ mod tests {
             assert!(!dialer.reload_key(dialer.key().as_deref()).await, "{option}: no file");
             assert_eq!(key(&dialer), CryptoKey::from_base64(SECOND).unwrap());
         }
+    }
+
+    #[test]
+    fn each_address_of_the_newest_protocol_has_its_turn() {
+        let addr = |kind, sock: &str| EntityAddr::new(kind, sock.parse().unwrap(), 0);
+        let turns = |kinds: &[AddrType]| {
+            let hosts = ["[::1]:1", "127.0.0.1:1"];
+            let all = hosts.iter().flat_map(|host| kinds.iter().map(|kind| addr(*kind, host)));
+            let addrs = EntityAddrVec(all.collect());
+            [0, 1, 2].map(|attempt| one_of(&addrs, attempt).to_string())
+        };
+        let both = turns(&[AddrType::MSGR2, AddrType::LEGACY]);
+        assert_eq!(both, ["v2:[::1]:1/0", "v2:127.0.0.1:1/0", "v2:[::1]:1/0"]);
+        assert_eq!(turns(&[AddrType::LEGACY]), ["v1:[::1]:1/0", "v1:127.0.0.1:1/0", "v1:[::1]:1/0"]);
+        assert!(one_of(&EntityAddrVec::default(), 1).0.is_empty());
     }
 
     #[tokio::test]

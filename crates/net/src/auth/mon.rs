@@ -194,7 +194,8 @@ impl ClientAuth for MonClientAuth {
     fn done(&mut self, global_id: u64, con_mode: u32, payload: &[u8]) -> Result<AuthKeys, AuthError> {
         match std::mem::replace(&mut self.step, Step::Over) {
             Step::SessionKey(step) => {
-                let got = step.handle(global_id, payload, self.context.now()).map_err(|e: Error| denied(&e))?;
+                let got =
+                    step.handle(global_id, payload, self.context.now()).map_err(|e: Error| denied(&e))?;
                 let keys = keys(&got.session_key, got.connection_secret, con_mode)?;
                 self.slot.put(got.credentials);
                 Ok(keys)

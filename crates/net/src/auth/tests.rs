@@ -157,7 +157,9 @@ fn a_clock_that_is_set_back_does_not_stop_the_asking() {
     let clock = {
         let hours = hours.clone();
         let hours = move || hours.load(std::sync::atomic::Ordering::Relaxed);
-        Clock::new(move || SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000 + 3600 * hours()))
+        Clock::new(move || {
+            SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000 + 3600 * hours())
+        })
     };
     let key = CryptoKey::new(KeyType::AES, UTime::ZERO, Zeroizing::new(vec![7; 16])).unwrap();
     let context = AuthContext::with_clock(Principal { name: mgr_x(), key }, 0x17, clock);

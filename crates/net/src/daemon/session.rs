@@ -7,7 +7,7 @@
 use super::whereabouts::{Located, Maps};
 use super::{Daemon, DaemonRequest};
 use crate::connection::{Connected, ConnectionEvent, ConnectionHandle, Outgoing};
-use crate::dialer::Dialer;
+use crate::dialer::{Dialer, one_of};
 use crate::mon::commands::{CommandTable, Ended, Unsent};
 use crate::mon::hops::{answered_hop, connect_hop, sent_hop};
 use crate::mon::session::Waiter;
@@ -241,7 +241,8 @@ impl DaemonSession {
     }
 
     fn connect(&mut self, addrs: EntityAddrVec) {
-        let (dialer, daemon, to) = (self.dialer.clone(), self.daemon.clone(), addrs.clone());
+        let (dialer, daemon) = (self.dialer.clone(), self.daemon.clone());
+        let to = one_of(&addrs, self.redial.failures());
         let task = tokio::spawn(async move {
             let deadline = dialer.config.connect_timeout;
             match daemon {

@@ -4,7 +4,7 @@
 use super::hunt::Candidate;
 use crate::auth::LoginSlot;
 use crate::connection::Connected;
-use crate::dialer::Dialer;
+use crate::dialer::{Dialer, one_of};
 use crate::redial::Redial;
 use crate::{Error, Result};
 use std::sync::Arc;
@@ -31,17 +31,19 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// Starts logins at `candidates` that go on for `timeout`, each with the pauses of `redial`.
+    /// Starts logins at `candidates` that go on for `timeout`, each with the pauses of `redial`. `nth` round: says at which of
+    /// several addresses a monitor is called first.
     pub fn start(
         dialer: &Arc<Dialer>,
         candidates: Vec<Candidate>,
         timeout: Duration,
         redial: Redial,
+        nth: u32,
     ) -> Self {
         let until = Instant::now() + timeout;
         let mut logins = JoinSet::new();
         for candidate in &candidates {
-            logins.spawn(login(dialer.clone(), candidate.clone(), until, redial));
+            logins.spawn(login(dialer.clone(), candidate.clone(), until, redial, nth));
         }
         Round { logins, tried: candidates, until, failure: None }
     }
@@ -86,11 +88,13 @@ async fn login(
     candidate: Candidate,
     until: Instant,
     mut redial: Redial,
+    nth: u32,
 ) -> (Candidate, Result<(Connected, LoginSlot)>) {
     loop {
         // A handshake that is under way when the round ends may still finish in the next one's time, not longer.
         let used = dialer.key();
-        let result = dialer.monitor(&candidate.addrs, false, dialer.config.connect_timeout).await;
+        let addr = one_of(&candidate.addrs, nth.wrapping_add(redial.failures()));
+        let result = dialer.monitor(&addr, false, dialer.config.connect_timeout).await;
         let e = match result {
             Err(e) if !is_refusal(&e) => e,
             Err(e) if dialer.reload_key(used.as_deref()).await => {

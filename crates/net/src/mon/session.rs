@@ -124,6 +124,8 @@ pub(crate) struct Session {
     pub(super) monmap: Option<Arc<MonMap>>,
     pub(super) active: Option<Active>,
     round: Option<Round>,
+    /// Rounds since the last session.
+    rounds: u32,
     /// Sessions in a row that ended before the monitor answered a subscription.
     stillborn: Redial,
     pub(super) outbox: VecDeque<Event>,
@@ -171,6 +173,7 @@ impl Session {
             monmap: None,
             active: None,
             round: None,
+            rounds: 0,
             stillborn: Redial::hurried(STILLBORN_PAUSE_MAX),
             outbox: VecDeque::new(),
             alarm: Box::pin(sleep_until(Instant::now() + FAR)),
@@ -353,7 +356,7 @@ impl Session {
     fn handle_login(&mut self, login: Login) {
         let Login { candidate, connected, slot } = login;
         let Some(credentials) = slot.take() else { return };
-        self.round = None;
+        (self.round, self.rounds) = (None, 0);
         let prior = self.dialer.auth.global_id();
         let reclaimed = prior != 0 && prior == connected.peer.global_id;
         self.dialer.auth.adopt(credentials);
@@ -414,7 +417,9 @@ impl Session {
         // of logins.
         match pause {
             Duration::ZERO => self.start_round(Redial::hurried(BACKOFF_MAX)),
-            _ => self.round = Some(Round::start(&self.dialer, Vec::new(), pause, Redial::new(BACKOFF_MAX))),
+            _ => {
+                self.round = Some(Round::start(&self.dialer, Vec::new(), pause, Redial::new(BACKOFF_MAX), 0))
+            }
         }
     }
 
@@ -422,7 +427,8 @@ impl Session {
         self.hunt.round_started();
         let candidates = self.hunt.next_round(random_below);
         let timeout = self.hunt.round_timeout();
-        self.round = Some(Round::start(&self.dialer, candidates, timeout, redial));
+        self.round = Some(Round::start(&self.dialer, candidates, timeout, redial, self.rounds));
+        self.rounds = self.rounds.wrapping_add(1);
     }
 
     fn next_round(&mut self) {

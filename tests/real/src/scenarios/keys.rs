@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use axon_launcher::{Kind, Release};
+use axon_launcher::{Cluster, Kind, Release};
 use serde_json::Value;
 
 use crate::Bench;
@@ -18,7 +18,7 @@ pub fn a_rotated_one_is_read_from_its_file(bench: &mut Bench) -> Result<()> {
     let (before, pid) = (gid()?, bench.cluster.process("mgr.x")?.pid);
     let keyring = bench.cluster.dir().join("mgr/x/keyring");
     let (old, log) = (std::fs::read_to_string(&keyring)?, bench.log_of("mgr.x")?.len());
-    let new = rotate(bench, &old)?;
+    let new = rotate(&bench.cluster, &old)?;
     let key = |text: &str| text.lines().find(|line| line.contains("key =")).map(str::to_owned);
     ensure!(key(&new).is_some() && key(&new) != key(&old), "the key is the same as before");
     is_in_charge(bench, "11").context("with the session from before")?;
@@ -36,22 +36,22 @@ pub fn a_rotated_one_is_read_from_its_file(bench: &mut Bench) -> Result<()> {
 }
 
 /// Gives `mgr.x` another key at the monitors; the keyring with it.
-fn rotate(bench: &Bench, old: &str) -> Result<String> {
-    if bench.release() == Release::Tentacle {
-        return bench.cluster.ceph_ok(&["auth", "rotate", "mgr.x"]);
+pub(super) fn rotate(cluster: &Cluster, old: &str) -> Result<String> {
+    if cluster.release() == Release::Tentacle {
+        return cluster.ceph_ok(&["auth", "rotate", "mgr.x"]);
     }
-    let other = bench.cluster.ceph_ok(&["auth", "get-or-create-key", "client.another"])?;
-    bench.cluster.ceph_ok(&["auth", "rm", "client.another"])?;
+    let other = cluster.ceph_ok(&["auth", "get-or-create-key", "client.another"])?;
+    cluster.ceph_ok(&["auth", "rm", "client.another"])?;
     let lines = old.lines().map(|line| match line.trim_start().starts_with("key =") {
         true => format!("\tkey = {}", other.trim()),
         false => line.to_owned(),
     });
     let new = lines.collect::<Vec<_>>().join("\n") + "\n";
-    let file = bench.cluster.dir().join("rotated");
+    let file = cluster.dir().join("rotated");
     let caps = "\tcaps mon = \"profile mgr\"\n\tcaps osd = \"allow *\"\n\tcaps mds = \"allow *\"\n";
     std::fs::write(&file, format!("{new}{caps}"))?;
     let path = file.to_str().context("the folder's name is not UTF-8")?;
-    bench.cluster.ceph_ok(&["auth", "import", "-i", path])?;
+    cluster.ceph_ok(&["auth", "import", "-i", path])?;
     std::fs::remove_file(&file)?;
     Ok(new)
 }

@@ -22,6 +22,7 @@ mod legacy;
 mod logs;
 mod mds;
 mod modes;
+mod monitors;
 mod permission;
 mod pgs;
 pub mod placement;
@@ -72,6 +73,7 @@ pub const ALL: &[Scenario] = &[
     row("every_command_is_accounted_for_through_faults", everywhere, faults::every_command_is_accounted_for),
     row("the_log_follows_the_options", everywhere, logs::follows_the_options),
     row("stock_python_modules_work", everywhere, stock_modules::work),
+    row("commands_go_on_while_monitors_come_and_go", everywhere, monitors::come_and_go),
     row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
     row("hostile_python_modules_hurt_nobody_else", since_reef, hostile_python::modules_hurt_nobody),
     row(

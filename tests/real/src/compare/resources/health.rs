@@ -31,6 +31,8 @@ pub const RULES: &[Rule] = &[
         why: "OSDs scrub some minutes after their start",
     },
     Rule { on: "GET /api/health/*", at: "body.osd_map.crush_version", may: May::Move, why: OTHERS },
+    Rule { on: "GET /api/health/*", at: "body.osd_map.pools.[].last_change", may: May::Move, why: OTHERS },
+    Rule { on: "GET /api/health/*", at: "body.pools.[].last_change", may: May::Move, why: OTHERS },
     Rule { on: "GET /api/health/*", at: "body.osd_map.max_osd", may: May::Move, why: OTHERS },
     Rule { on: "GET /api/health/*", at: "body.osd_map.last_in_change", may: May::Move, why: OTHERS },
     Rule { on: "GET /api/health/*", at: "body.osd_map.last_up_change", may: May::Move, why: OTHERS },
