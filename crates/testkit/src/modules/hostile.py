@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 from mgr_module import MgrModule, Option
 
@@ -52,6 +53,9 @@ class Module(MgrModule):
         while not self.ends:
             asked, self.asked = self.asked, None
             deed, amount = asked or (self.get_module_option('deed'), 0)
+            if asked:
+                # The answer goes first: whoever waits for it is not the one to be harmed.
+                time.sleep(0.5)
             if deed == 'spin':
                 # In C and with the interpreter's lock, so that no other thread of the interpreter runs.
                 sum(range(amount or 10 ** 12))
