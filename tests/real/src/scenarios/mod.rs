@@ -34,6 +34,7 @@ mod stock_modules;
 mod telemetry;
 mod tell;
 mod tokens;
+mod unit;
 
 pub struct Scenario {
     /// A sentence with underscores: what holds.
@@ -74,6 +75,7 @@ pub const ALL: &[Scenario] = &[
     row("the_log_follows_the_options", everywhere, logs::follows_the_options),
     row("stock_python_modules_work", everywhere, stock_modules::work),
     row("commands_go_on_while_monitors_come_and_go", everywhere, monitors::come_and_go),
+    row("axon_runs_under_the_distributions_unit", everywhere, unit::runs_under_the_distributions),
     row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
     row("hostile_python_modules_hurt_nobody_else", since_reef, hostile_python::modules_hurt_nobody),
     row(
