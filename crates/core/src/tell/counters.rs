@@ -10,14 +10,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub(super) const ROWS: &[Row] = &[
+    // Names of old, without a help.
+    row("1", "", dump),
+    row("2", "", schema),
+    row("perfcounters_dump", "", dump),
+    row("perfcounters_schema", "", schema),
     row(
         "perf dump name=logger,type=CephString,req=false name=counter,type=CephString,req=false",
         "dump non-labeled counters and their values",
-        |ask| Answer::json(groups(ask, OwnPerf::value)),
+        dump,
     ),
-    row("perf schema", "dump non-labeled counters schemas", |ask| {
-        Answer::json(groups(ask, |_, desc| desc.schema()))
-    }),
+    row("perf schema", "dump non-labeled counters schemas", schema),
     row(
         "perf histogram dump name=logger,type=CephString,req=false name=counter,type=CephString,req=false",
         "dump perf histogram values",
@@ -42,6 +45,14 @@ pub(super) const ROWS: &[Row] = &[
         }),
     ),
 ];
+
+fn dump(ask: &Ask<'_>) -> Answer {
+    Answer::json(groups(ask, OwnPerf::value))
+}
+
+fn schema(ask: &Ask<'_>) -> Answer {
+    Answer::json(groups(ask, |_, desc| desc.schema()))
+}
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -184,6 +184,7 @@ fn root_of(prefix: &str) -> String {
         "perf dump" | "perf schema" | "counter dump" | "counter schema" => {
             "perfcounter_collection".to_owned()
         }
+        "perfcounters_dump" | "perfcounters_schema" | "1" | "2" => "perfcounter_collection".to_owned(),
         "perf histogram dump" | "perf histogram schema" => "perfcounter_collection".to_owned(),
         "dump_osd_network" => "network_ping_times".to_owned(),
         "dump_blocked_ops" | "dump_blocked_ops_count" => "ops_in_flight".to_owned(),
@@ -218,7 +219,18 @@ fn version(ask: &Ask<'_>) -> Answer {
 
 fn help(ask: &Ask<'_>) -> Answer {
     let told = rows(ask.state).into_iter().filter(|row| !row.help.is_empty());
-    Answer::json(told.map(|row| (prefix_of(row.cmdstring).to_owned(), Value::from(row.help))).collect())
+    let told =
+        told.map(|row| (prefix_of(row.cmdstring).to_owned(), Value::from(help_of(row, ask.state.release))));
+    Answer::json(told.collect())
+}
+
+/// In the release's words.
+fn help_of(row: &Row, release: Release) -> &'static str {
+    match prefix_of(row.cmdstring) {
+        "perf dump" if release < Release::Reef => "dump perfcounters value",
+        "perf schema" if release < Release::Reef => "dump perfcounters schema",
+        _ => row.help,
+    }
 }
 
 fn descriptions(ask: &Ask<'_>) -> Answer {
@@ -227,7 +239,7 @@ fn descriptions(ask: &Ask<'_>) -> Answer {
         if ask.state.release >= Release::Reef {
             sig.iter_mut().for_each(bare_truths);
         }
-        (format!("cmd{i:03}"), json!({ "sig": sig, "help": row.help }))
+        (format!("cmd{i:03}"), json!({ "sig": sig, "help": help_of(row, ask.state.release) }))
     });
     Answer::json(Value::Object(entries.collect()))
 }

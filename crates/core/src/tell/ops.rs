@@ -5,7 +5,7 @@
 //!
 //! As upstream, `dump_historic_slow_ops` is `dump_historic_ops_by_duration`.
 
-use super::{Answer, Ask, EINVAL, Row, row, since};
+use super::{Answer, Ask, EINVAL, Row, active, row, since};
 use crate::state::State;
 use axon_proto::{Release, UTime};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 const fn op(cmdstring: &'static str, help: &'static str, run: fn(&Ask<'_>) -> Answer) -> Row {
-    since(Release::Tentacle, row(cmdstring, help, run))
+    active(since(Release::Tentacle, row(cmdstring, help, run)))
 }
 
 /// Who sent a command.

@@ -125,6 +125,22 @@ fn the_table_is_that_of_the_release_and_of_the_managers_state() {
     Arc::make_mut(&mut bench.state.mgr_map).active_gid = 8;
     assert!(!has(&bench, "mgr_status") && has(&bench, "status"));
     assert_eq!(bench.json(&Command::json("status"))["state"], "standby");
+    bench.state.release = Release::Tentacle;
+    assert!(!has(&bench, "dump_historic_ops") && has(&bench, "counter dump"));
+}
+
+#[test]
+fn names_of_old_answer_and_are_described_but_are_no_help() {
+    let bench = bench(Release::Pacific);
+    let help = bench.json(&Command::json("help"));
+    let descriptions = bench.json(&Command::json("get_command_descriptions"));
+    let described =
+        |name: &str| descriptions.as_object().unwrap().values().any(|e| e["sig"] == json!([name]));
+    for (old, new) in [("1", "perf dump"), ("perfcounters_dump", "perf dump"), ("2", "perf schema")] {
+        assert_eq!(bench.json(&Command::json(old)), bench.json(&Command::json(new)));
+        assert!(help.get(old).is_none() && described(old), "{old}");
+    }
+    assert_eq!(help["perf schema"], "dump perfcounters schema");
 }
 
 #[test]

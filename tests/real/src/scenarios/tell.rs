@@ -1,5 +1,6 @@
 //! `ceph tell mgr.<id> …`: the same questions to upstream's manager and to Axon.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -82,18 +83,38 @@ const OWN: &[&str] = &[
     "rbd_qos_exclude_ops",
 ];
 
+/// What upstream's manager has and Axon has not, and why is in `docs/differences.md`: parts that Axon does not have.
+const NOT_THERE: &[&str] = &[
+    "abort",
+    "assert",
+    "dump_cache",
+    "dump_mempools",
+    "kick_stale_sessions",
+    "leak_some_memory",
+    "log dump",
+    "mds_requests",
+    "mds_sessions",
+    "messenger dump",
+    "objecter_requests",
+    "raise",
+    "rotate-key",
+    "wipe-rotating-secrets",
+];
+
 /// Every answer that both give is the same, a value set on Axon reaches its daemons and goes again, and nothing is answered
 /// that is not declared.
 pub fn answers_as_upstream(bench: &mut Bench) -> Result<()> {
     bench.only(Kind::Ceph)?;
     let stock = answers(bench, Kind::Ceph)?;
     let stock_shown = told(bench, Kind::Ceph, &["config", "show"])?;
+    let stock_tables = tables(bench, Kind::Ceph)?;
     bench.only(Kind::Axon)?;
     bench.cluster.wait_well(&[], Duration::from_secs(120))?;
     let axon = answers(bench, Kind::Axon)?;
     for ((words, stock), (_, axon)) in stock.iter().zip(&axon) {
         ensure!(stock == axon, "{words:?}: upstream {stock}, Axon {axon}");
     }
+    same_tables(&stock_tables, &tables(bench, Kind::Axon)?)?;
     let shown = told(bench, Kind::Axon, &["config", "show"])?;
     same_options(&stock_shown, &shown)?;
     let status = told(bench, Kind::Axon, &["mgr_status"])?;
@@ -127,6 +148,40 @@ pub fn answers_as_upstream(bench: &mut Bench) -> Result<()> {
     admin_socket(bench)
 }
 
+/// `help` and `get_command_descriptions`, by the commands' names.
+fn tables(bench: &Bench, kind: Kind) -> Result<[BTreeMap<String, Value>; 2]> {
+    // The command line answers `tell mgr.x help` by itself.
+    let help = through_socket(bench, kind, &["help"])?;
+    let help = help.as_object().context("help is no object")?;
+    let described = through_socket(bench, kind, &["get_command_descriptions"])?;
+    let described = described.as_object().context("the descriptions are no object")?;
+    let name = |entry: &Value| {
+        let words = entry["sig"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let help = help.iter().map(|(name, text)| (name.clone(), text.clone())).collect();
+    Ok([help, described.values().map(|entry| (name(entry), entry.clone())).collect()])
+}
+
+/// The same commands with the same words and arguments. What `status` says is its own where upstream's is libcephfs's.
+fn same_tables(stock: &[BTreeMap<String, Value>; 2], axon: &[BTreeMap<String, Value>; 2]) -> Result<()> {
+    for (stock, axon) in stock.iter().zip(axon) {
+        let missing: Vec<_> =
+            stock.keys().filter(|n| !axon.contains_key(*n) && !NOT_THERE.contains(&n.as_str())).collect();
+        let more: Vec<_> = axon.keys().filter(|name| !stock.contains_key(*name)).collect();
+        ensure!(missing.is_empty() && more.is_empty(), "missing {missing:?}, more than upstream {more:?}");
+        for (name, described) in axon.iter().filter(|(name, _)| *name != "status") {
+            ensure!(
+                stock.get(name) == Some(described),
+                "{name}: {described}, upstream {:?}",
+                stock.get(name)
+            );
+        }
+        println!("    {} commands to a manager itself, {} of upstream's", axon.len(), stock.len());
+    }
+    Ok(())
+}
+
 /// Every option of the release has the value that it has in upstream's manager.
 fn same_options(stock: &Value, axon: &Value) -> Result<()> {
     let own = |name: &str| OWN.contains(&name);
@@ -145,18 +200,7 @@ fn same_options(stock: &Value, axon: &Value) -> Result<()> {
 
 /// The same table without a key and without monitors, also of a standby; what runs and has run is seen since Tentacle.
 fn admin_socket(bench: &mut Bench) -> Result<()> {
-    let ask = |bench: &Bench, words: &[&str]| -> Result<Value> {
-        let socket = bench.cluster.dir().join(format!("run/ceph-mgr.{}.asok", Bench::id(Kind::Axon)));
-        let socket = socket.display().to_string();
-        let out = bench.cluster.ceph(&[&["--admin-daemon", &socket], words].concat())?;
-        serde_json::from_slice(&out.stdout).with_context(|| {
-            format!(
-                "{words:?}: {}{}",
-                String::from_utf8_lossy(&out.stdout),
-                String::from_utf8_lossy(&out.stderr)
-            )
-        })
-    };
+    let ask = |bench: &Bench, words: &[&str]| through_socket(bench, Kind::Axon, words);
     ensure!(ask(bench, &["status"])?["state"] == "active");
     ensure!(ask(bench, &["config", "get", "mgr_tick_period"])?["mgr_tick_period"] == "2");
     if bench.release() == Release::Tentacle {
@@ -172,6 +216,15 @@ fn admin_socket(bench: &mut Bench) -> Result<()> {
     ensure!(ask(bench, &["status"])?["state"] == "standby");
     ensure!(ask(bench, &["help"])?.get("mgr_status").is_none());
     Ok(())
+}
+
+fn through_socket(bench: &Bench, kind: Kind, words: &[&str]) -> Result<Value> {
+    let socket = bench.cluster.dir().join(format!("run/ceph-mgr.{}.asok", Bench::id(kind)));
+    let socket = socket.display().to_string();
+    let out = bench.cluster.ceph(&[&["--admin-daemon", &socket], words].concat())?;
+    serde_json::from_slice(&out.stdout).with_context(|| {
+        format!("{words:?}: {}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+    })
 }
 
 fn answers(bench: &Bench, kind: Kind) -> Result<Vec<(Vec<&'static str>, Value)>> {
