@@ -51,6 +51,8 @@ pub struct Dispatcher {
     /// Commands of sessions that have not been answered.
     unanswered: AtomicUsize,
     leaving: AtomicBool,
+    /// This manager is not a standby.
+    leads: AtomicBool,
 }
 
 impl Dispatcher {
@@ -66,6 +68,7 @@ impl Dispatcher {
             native,
             unanswered: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
+            leads: AtomicBool::new(false),
         }
     }
 
@@ -75,6 +78,12 @@ impl Dispatcher {
         while self.unanswered.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Whether this manager leads. What still runs when it no longer does gets no answer: the sessions end, and clients send
+    /// the command to the next manager, as after upstream's (`MgrClient::reconnect`). Before modules are told to end.
+    pub fn set_leads(&self, leads: bool) {
+        self.leads.store(leads, Ordering::SeqCst);
     }
 
     /// Gives the handle that commands read from. Once.
@@ -112,6 +121,10 @@ impl Dispatcher {
         tokio::spawn(async move {
             let _unanswered = Unanswered(&self.unanswered);
             let out = self.tracked(&request, &session).await;
+            if !self.leads.load(Ordering::SeqCst) {
+                tracing::info!(cmd = %request.cmd.join(","), peer = %session.entity, "left to the next manager");
+                return handle.close();
+            }
             let (tid, r, rs, data) = (request.tid, out.retval, out.outs, out.outbl);
             let sent = if request.tell {
                 handle.send(axon_proto::Message::from(MCommandReply { tid, r, rs, data })).await

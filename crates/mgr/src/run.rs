@@ -26,7 +26,7 @@ use axon_net::{Client, Event};
 use axon_proto::health::HealthCheckMap;
 use axon_proto::log_entry::LogPriority;
 use axon_proto::{EntityAddrVec, EntityType, Message, Release, UTime};
-use axon_pyhost::Descriptions;
+use axon_pyhost::{Descriptions, Mode};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -165,6 +165,7 @@ pub async fn run(config: Config, stop: impl Future<Output = ()>) -> anyhow::Resu
         settle_within = runner.settle().await;
     }
     info!("stopping");
+    runner.dispatcher.set_leads(false);
     runner.active.stop();
     runner.hosting.stop().await;
     runner.client.shutdown();
@@ -399,7 +400,9 @@ impl Runner {
             self.client.set_options(&|name| state.settings.value(name));
             self.config.process.configure(&state.settings);
         }
-        self.hosting.follow(&state, self.owner.module_mode());
+        let mode = self.owner.module_mode();
+        self.dispatcher.set_leads(mode != Some(Mode::Standby));
+        self.hosting.follow(&state, mode);
         for effect in self.owner.take_effects() {
             match effect {
                 Effect::ToMon(message) => self.client.send_mon(message).await,

@@ -30,6 +30,8 @@ pub type Authorize = Arc<dyn Fn(&BTreeMap<String, String>) -> bool + Send + Sync
 
 /// How long a command waits for its module to be up.
 const START_SECS_MAX: u64 = 30;
+/// By how many processes of a module a command is tried that none of them began with.
+const PROCESSES_MAX: usize = 3;
 /// How long a question to a module's process may take.
 const ASK_SECS_MAX: u64 = 20;
 
@@ -47,6 +49,25 @@ struct Host {
     wanted: watch::Sender<Option<Mode>>,
     reach: watch::Receiver<Reach>,
     caller: Arc<Caller>,
+}
+
+/// A command that its module may ask about, for as long as it is worked on.
+struct Known<'a> {
+    caller: &'a Caller,
+    token: u64,
+}
+
+impl<'a> Known<'a> {
+    fn new(caller: &'a Caller, token: u64, authorize: Authorize) -> Self {
+        caller.commands.lock().unwrap_or_else(PoisonError::into_inner).insert(token, authorize);
+        Known { caller, token }
+    }
+}
+
+impl Drop for Known<'_> {
+    fn drop(&mut self) {
+        self.caller.commands.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.token);
+    }
 }
 
 struct Inner {
@@ -187,8 +208,13 @@ impl Hosts {
         self.host(module).is_some()
     }
 
-    /// The link to a module that runs; waits while it starts.
-    async fn link(&self, module: &str, command: &str) -> Result<Arc<Link>, CommandOutput> {
+    /// The link to a module that runs; waits while it starts. After `ended` for the module's next process, though it has failed.
+    async fn link(
+        &self,
+        module: &str,
+        command: &str,
+        ended: Option<&Arc<Link>>,
+    ) -> Result<Arc<Link>, CommandOutput> {
         let off = || {
             let why = format!(
                 "Module '{module}' is not enabled/loaded (required by command '{command}'): use `ceph mgr module enable {module}` to enable it"
@@ -201,21 +227,31 @@ impl Hosts {
         let wanted = host.wanted.subscribe();
         let settled = reach.wait_for(|reach| match reach {
             Reach::Starting => false,
-            Reach::Off => wanted.borrow().is_none(),
-            Reach::Running(_) | Reach::Failed(_) => true,
+            Reach::Off => *wanted.borrow() != Some(Mode::Active),
+            Reach::Running(link) => ended.is_none_or(|ended| !Arc::ptr_eq(ended, link)),
+            Reach::Failed(_) => ended.is_none(),
         });
         let settled = tokio::time::timeout(Duration::from_secs(START_SECS_MAX), settled).await;
-        match settled.map(|reach| reach.map(|reach| reach.clone())) {
-            Ok(Ok(Reach::Running(link))) => Ok(link),
-            Ok(Ok(Reach::Failed(why))) => Err(CommandOutput::failed(
+        let settled = settled.map(|reach| reach.map(|reach| reach.clone()));
+        let failed = |why: &str| {
+            CommandOutput::failed(
                 EIO,
                 format!("Module '{module}' has experienced an error and cannot handle commands: {why}"),
-            )),
+            )
+        };
+        match settled {
+            // A standby's module has no commands.
+            Ok(Ok(_)) if *wanted.borrow() != Some(Mode::Active) => Err(off()),
+            Ok(Ok(Reach::Running(link))) => Ok(link),
+            Ok(Ok(Reach::Failed(why))) => Err(failed(&why)),
             Ok(Ok(Reach::Off | Reach::Starting) | Err(_)) => Err(off()),
-            Err(_) => Err(CommandOutput::failed(
-                ETIMEDOUT,
-                format!("Module '{module}' did not initialize in time (required by command '{command}')"),
-            )),
+            Err(_) => match &*host.reach.borrow() {
+                Reach::Failed(why) => Err(failed(why)),
+                _ => Err(CommandOutput::failed(
+                    ETIMEDOUT,
+                    format!("Module '{module}' did not initialize in time (required by command '{command}')"),
+                )),
+            },
         }
     }
 
@@ -252,7 +288,7 @@ impl Hosts {
         Ok(answer.head.get(0).cloned().unwrap_or_default())
     }
 
-    /// Runs a module's command.
+    /// Runs a module's command. One that the module had not begun when its process ended goes to its next process.
     pub async fn command(
         &self,
         module: &str,
@@ -261,34 +297,50 @@ impl Hosts {
         authorize: Authorize,
     ) -> CommandOutput {
         let prefix = args.get("prefix").and_then(Value::as_str).unwrap_or_default();
-        let link = match self.link(module, prefix).await {
-            Ok(link) => link,
-            Err(output) => return output,
-        };
         let Some(host) = self.host(module) else { return CommandOutput::failed(EINVAL, "no such module") };
         let token = self.0.tokens.fetch_add(1, Ordering::Relaxed);
-        let commands = || host.caller.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        commands().insert(token, authorize);
-        let secs_max = self.0.desk.limits(module).command_secs_max;
-        let call = link.call(json!(["command", token, args]), input, Duration::from_secs(secs_max));
-        let answer = call.await;
-        commands().remove(&token);
-        match answer {
-            Ok(Answer { head, tail }) => {
-                let retval = head.get(0).and_then(Value::as_i64).and_then(|r| i32::try_from(r).ok());
-                let outs = head.get(1).and_then(Value::as_str).unwrap_or_default().to_owned();
-                CommandOutput { retval: retval.unwrap_or(-EINVAL), outs, outbl: tail }
+        let _known = Known::new(&host.caller, token, authorize);
+        let mut ended = None;
+        for _ in 0..PROCESSES_MAX {
+            let link = match self.link(module, prefix, ended.as_ref()).await {
+                Ok(link) => link,
+                Err(output) => return output,
+            };
+            let secs_max = self.0.desk.limits(module).command_secs_max;
+            let (words, deadline) = (json!(["command", token, args]), Duration::from_secs(secs_max));
+            match link.call(words, input.clone(), deadline).await {
+                Ok(Answer { head, tail }) => {
+                    let retval = head.get(0).and_then(Value::as_i64).and_then(|r| i32::try_from(r).ok());
+                    let outs = head.get(1).and_then(Value::as_str).unwrap_or_default().to_owned();
+                    return CommandOutput { retval: retval.unwrap_or(-EINVAL), outs, outbl: tail };
+                }
+                Err(LinkError::Refused(refusal)) => return CommandOutput::failed(EINVAL, refusal.message),
+                Err(LinkError::Deadline(secs)) => {
+                    let why = format!(
+                        "Module '{module}' has not answered within {secs} s; the command may still run"
+                    );
+                    return CommandOutput::failed(ETIMEDOUT, why);
+                }
+                Err(LinkError::Gone { begun: true }) => {
+                    let why = format!(
+                        "Module '{module}' has ended while it worked on the command; it is not known whether that was done. \
+                         Why it ended: ceph axon module ls"
+                    );
+                    return CommandOutput::failed(EIO, why);
+                }
+                Err(LinkError::Gone { begun: false }) => {
+                    tracing::info!(
+                        module,
+                        prefix,
+                        "the module has ended before it began with a command, which waits for its next process"
+                    );
+                    ended = Some(link);
+                }
             }
-            Err(LinkError::Refused(refusal)) => CommandOutput::failed(EINVAL, refusal.message),
-            Err(LinkError::Gone) => CommandOutput::failed(
-                EIO,
-                format!("Module '{module}' has ended while it worked on the command; see the manager's log"),
-            ),
-            Err(LinkError::Deadline(secs)) => CommandOutput::failed(
-                ETIMEDOUT,
-                format!("Module '{module}' has not answered within {secs} s; the command may still run"),
-            ),
         }
+        let why =
+            format!("Module '{module}' has ended {PROCESSES_MAX} times before it began with the command");
+        CommandOutput::failed(EIO, why)
     }
 
     /// A method of another module (`dispatch_remote`); arguments and result are pickles.

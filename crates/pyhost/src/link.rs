@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -48,8 +48,9 @@ impl Refusal {
 /// Why a call to a host has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
+    /// `begun`: it had said that it works on that (`["begun", number]`).
     #[error("the module's process has ended")]
-    Gone,
+    Gone { begun: bool },
     #[error("the module has not answered within {0} s")]
     Deadline(u64),
     #[error("{0}")]
@@ -71,7 +72,15 @@ pub enum Incoming {
     Bad(String),
 }
 
-type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>>>;
+/// Who waits for an answer.
+#[derive(Debug)]
+struct Waiter {
+    answer: oneshot::Sender<Result<Answer, LinkError>>,
+    begun: bool,
+}
+
+/// By number; `None` once the host has gone.
+type Waiting = Arc<Mutex<Option<HashMap<u64, Waiter>>>>;
 
 /// The connection. Dropping it ends both tasks.
 #[derive(Debug)]
@@ -94,7 +103,7 @@ impl Link {
         let (reading, writing) = stream.into_split();
         let (out, out_rx) = mpsc::channel(OUT_MAX);
         let (incoming, incoming_rx) = mpsc::channel(IN_MAX);
-        let waiting = Waiting::default();
+        let waiting: Waiting = Arc::new(Mutex::new(Some(HashMap::new())));
         let reader = tokio::spawn(read_all(reading, waiting.clone(), incoming)).abort_handle();
         let writer = tokio::spawn(write_all(writing, out_rx)).abort_handle();
         (Arc::new(Link { out, waiting, next: AtomicU64::new(1), tasks: [reader, writer] }), incoming_rx)
@@ -103,17 +112,17 @@ impl Link {
     /// Asks and waits.
     pub async fn call(&self, head: Value, tail: Bytes, deadline: Duration) -> Result<Answer, LinkError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (sender, receiver) = oneshot::channel();
-        self.lock().insert(number, sender);
+        let (answer, receiver) = oneshot::channel();
+        match lock(&self.waiting).as_mut() {
+            Some(waiting) => waiting.insert(number, Waiter { answer, begun: false }),
+            None => return Err(LinkError::Gone { begun: false }),
+        };
         let forget = Forget { waiting: &self.waiting, number };
         let asked = async {
             let frame = Frame { kind: Kind::Call, number, head, tail };
-            self.out.send(frame).await.map_err(|_| LinkError::Gone)?;
-            match receiver.await {
-                Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(refusal)) => Err(LinkError::Refused(refusal)),
-                Err(_) => Err(LinkError::Gone),
-            }
+            // Where the host takes no more the reader says what had begun.
+            let _ = self.out.send(frame).await;
+            receiver.await.unwrap_or(Err(LinkError::Gone { begun: true }))
         };
         let answer = tokio::time::timeout(deadline, asked).await;
         drop(forget);
@@ -151,12 +160,12 @@ impl Link {
 
     /// How many calls wait for an answer of the host.
     pub fn unanswered(&self) -> usize {
-        self.lock().len()
+        lock(&self.waiting).as_ref().map_or(0, HashMap::len)
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<Answer, Refusal>>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(waiting: &Waiting) -> MutexGuard<'_, Option<HashMap<u64, Waiter>>> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A caller that stops waiting leaves nothing behind.
@@ -167,7 +176,7 @@ struct Forget<'a> {
 
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+        lock(self.waiting).as_mut().and_then(|waiting| waiting.remove(&self.number));
     }
 }
 
@@ -186,43 +195,52 @@ async fn write_all(mut to: OwnedWriteHalf, mut frames: mpsc::Receiver<Frame>) {
 }
 
 async fn read_all(mut from: OwnedReadHalf, waiting: Waiting, incoming: mpsc::Sender<Incoming>) {
-    loop {
+    let bad = loop {
         let frame = match read_frame(&mut from).await {
             Ok(Some(frame)) => frame,
-            Ok(None) => break,
-            Err(why) => {
-                let _ = incoming.send(Incoming::Bad(why.to_string())).await;
-                break;
-            }
+            Ok(None) => break None,
+            Err(why) => break Some(why.to_string()),
         };
-        let sent = match (frame.kind, frame.head) {
+        let told = match (frame.kind, frame.head) {
             (Kind::Reply, head) => {
                 settle(&waiting, frame.number, Ok(Answer { head, tail: frame.tail }));
-                Ok(())
+                continue;
             }
             (Kind::Error, head) => {
                 let text = |key: &str| head.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
                 let refusal = Refusal { kind: text("type"), message: text("message") };
-                settle(&waiting, frame.number, Err(refusal));
-                Ok(())
+                settle(&waiting, frame.number, Err(LinkError::Refused(refusal)));
+                continue;
+            }
+            (Kind::Note, Value::Array(what)) if what.first().and_then(Value::as_str) == Some("begun") => {
+                let number = what.get(1).and_then(Value::as_u64).unwrap_or_default();
+                if let Some(waiter) = lock(&waiting).as_mut().and_then(|all| all.get_mut(&number)) {
+                    waiter.begun = true;
+                }
+                continue;
             }
             (Kind::Call, Value::Array(what)) => {
-                incoming.send(Incoming::Call { number: frame.number, what, tail: frame.tail }).await
+                Incoming::Call { number: frame.number, what, tail: frame.tail }
             }
-            (Kind::Note, Value::Array(what)) => incoming.send(Incoming::Note { what }).await,
-            (kind, _) => incoming.send(Incoming::Bad(format!("a {kind:?} is not a list"))).await,
+            (Kind::Note, Value::Array(what)) => Incoming::Note { what },
+            (kind, _) => break Some(format!("a {kind:?} is not a list")),
         };
-        if sent.is_err() {
-            break;
-        }
+        // Where nobody attends the host any more, answers that are on their way still count.
+        let _ = incoming.send(told).await;
+    };
+    let understood = bad.is_none();
+    if let Some(why) = bad {
+        let _ = incoming.send(Incoming::Bad(why)).await;
     }
-    waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    for waiter in lock(&waiting).take().into_iter().flat_map(HashMap::into_values) {
+        let _ = waiter.answer.send(Err(LinkError::Gone { begun: waiter.begun || !understood }));
+    }
 }
 
-fn settle(waiting: &Waiting, number: u64, answer: Result<Answer, Refusal>) {
-    let waiter = waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+fn settle(waiting: &Waiting, number: u64, answer: Result<Answer, LinkError>) {
+    let waiter = lock(waiting).as_mut().and_then(|waiting| waiting.remove(&number));
     if let Some(waiter) = waiter {
-        let _ = waiter.send(answer);
+        let _ = waiter.answer.send(answer);
     }
 }
 
@@ -278,17 +296,54 @@ mod tests {
         let (link, _incoming, host) = pair().await;
         let late = link.call(json!(["a"]), Bytes::new(), Duration::from_millis(20)).await;
         assert_eq!(late, Err(LinkError::Deadline(0)));
-        assert!(link.lock().is_empty());
+        assert_eq!(link.unanswered(), 0);
         let waits = link.call(json!(["b"]), Bytes::new(), Duration::from_secs(5));
         let (answer, ()) = tokio::join!(waits, async { drop(host) });
-        assert_eq!(answer, Err(LinkError::Gone));
+        assert_eq!(answer, Err(LinkError::Gone { begun: false }));
+        let later = link.call(json!(["c"]), Bytes::new(), Duration::from_secs(5)).await;
+        assert_eq!(later, Err(LinkError::Gone { begun: false }), "nobody reads an answer any more");
+    }
+
+    #[tokio::test]
+    async fn what_had_begun_is_known_when_a_host_ends_and_what_it_answered_counts() {
+        let (link, incoming, mut host) = pair().await;
+        // Nobody attends it any more.
+        drop(incoming);
+        let calls: Vec<_> = (0..3)
+            .map(|at| {
+                let link = link.clone();
+                let ask = async move { link.call(json!([at]), Bytes::new(), Duration::from_secs(5)).await };
+                tokio::spawn(ask)
+            })
+            .collect();
+        for _ in 0..3 {
+            let call = read_frame(&mut host).await.unwrap().unwrap();
+            let note = |head| Frame { kind: Kind::Note, number: 0, head, tail: Bytes::new() };
+            let frames = match call.head[0].as_u64() {
+                Some(0) => vec![note(json!(["log", "x"])), note(json!(["begun", call.number]))],
+                Some(1) => vec![Frame { kind: Kind::Reply, ..call }],
+                _ => Vec::new(),
+            };
+            for frame in frames {
+                host.write_all(&frame.encode().unwrap()).await.unwrap();
+            }
+        }
+        drop(host);
+        let mut answers = Vec::new();
+        for call in calls {
+            answers.push(call.await.unwrap());
+        }
+        let gone = |begun| Err(LinkError::Gone { begun });
+        assert_eq!(answers, [gone(true), Ok(json!([1]).into()), gone(false)]);
     }
 
     #[tokio::test]
     async fn garbage_ends_the_connection_with_a_reason() {
-        let (_link, mut incoming, mut host) = pair().await;
+        let (link, mut incoming, mut host) = pair().await;
         host.write_all(&[7; 64]).await.unwrap();
         assert!(matches!(incoming.recv().await, Some(Incoming::Bad(why)) if why.contains("0x7")));
         assert_eq!(incoming.recv().await, None);
+        let later = link.call(json!(["a"]), Bytes::new(), Duration::from_secs(5)).await;
+        assert_eq!(later, Err(LinkError::Gone { begun: false }));
     }
 }

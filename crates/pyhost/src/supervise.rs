@@ -212,7 +212,7 @@ impl Supervisor {
                 }
             };
             if let Err(why) = answered
-                && why != LinkError::Gone
+                && !matches!(why, LinkError::Gone { .. })
             {
                 tracing::warn!(module = %self.name, %why, "module does not end by itself");
             }

@@ -147,6 +147,7 @@ class Host(object):
 
     def command(self, number, token, arguments, inbuf):
         ceph_module.current_command.token = token
+        self.link.note('begun', number)
         try:
             result = self.instance._handle_command(bytes(inbuf).decode(), arguments)
             r, data, status = result
@@ -204,6 +205,9 @@ def main(sock):
     setup = link.read()[2]
     die_with_parent(setup['parent'])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Whoever ends the manager may tell its whole group; what is under way ends with the manager. A handler, unlike SIG_IGN, is
+    # not passed on to programs that a module starts.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     sys.argv = ['ceph-mgr']
     sys.path.insert(0, setup['module_path'])
     ceph_module.attach(link, setup)

@@ -1,4 +1,5 @@
-# A manager module that measures what its calls cost it: `gauge time` answers with the seconds of each.
+# A manager module that measures what its calls cost it: `gauge time` answers with the seconds of each. `gauge wait` takes its
+# time and says under which manager it was.
 import json
 import time
 
@@ -18,12 +19,16 @@ class Module(MgrModule):
     CLICommand = Commands
     COMMANDS = [
         {'cmd': 'gauge time name=what,type=CephString name=count,type=CephInt', 'desc': 'Time calls', 'perm': 'r'},
+        {'cmd': 'gauge wait name=secs,type=CephInt', 'desc': 'Take that long', 'perm': 'r'},
         {'cmd': 'gauge answer', 'desc': 'Answer', 'perm': 'r'},
     ]
 
     def handle_command(self, inbuf, cmd):
         if cmd['prefix'] == 'gauge answer':
             return 0, 'here', ''
+        if cmd['prefix'] == 'gauge wait':
+            time.sleep(int(cmd['secs']))
+            return 0, self.get_mgr_id(), ''
         call = self.calls()[cmd['what']]
         secs, size = [], 0
         for _ in range(int(cmd['count'])):

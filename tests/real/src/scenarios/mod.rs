@@ -22,6 +22,7 @@ mod legacy;
 mod logs;
 mod mds;
 mod modes;
+mod module_commands;
 mod monitors;
 mod permission;
 mod pgs;
@@ -78,6 +79,7 @@ pub const ALL: &[Scenario] = &[
     row("axon_runs_under_the_distributions_unit", everywhere, unit::runs_under_the_distributions),
     row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
     row("hostile_python_modules_hurt_nobody_else", since_reef, hostile_python::modules_hurt_nobody),
+    row("a_modules_commands_outlive_its_process", everywhere, module_commands::outlive_its_process),
     row(
         "what_keeps_a_manager_from_starting_is_told",
         everywhere,
