@@ -9,6 +9,7 @@ mod faults;
 mod load;
 mod login;
 mod mgr;
+mod modules;
 mod soak;
 
 use clap::{Parser, Subcommand};
@@ -46,6 +47,8 @@ enum Task {
     Faults(faults::Options),
     /// Commands to the active manager; prints one JSON object.
     Mgr(mgr::Options),
+    /// Python modules that do harm, and what their calls cost; prints one JSON object.
+    Modules(modules::Options),
     /// Managers take over from each other on a running cluster; prints one JSON object.
     Failover(failover::Options),
     /// Drive one URL over kept-alive connections; prints one JSON object.
@@ -90,10 +93,13 @@ fn main() -> anyhow::Result<()> {
             .build()?
             .block_on(command::run(options));
     }
+    if let Task::Modules(options) = &args.command {
+        return modules::run(options);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match args.command {
         Task::Bare { port, body } => runtime.block_on(bare::serve(port, std::fs::read(body)?.into())),
-        Task::Command(_) => Ok(()),
+        Task::Command(_) | Task::Modules(_) => Ok(()),
         Task::Faults(options) => runtime.block_on(faults::run(options)),
         Task::Mgr(options) => runtime.block_on(mgr::run(options)),
         Task::Failover(options) => runtime.block_on(failover::run(options)),

@@ -5,6 +5,7 @@ mod command;
 mod commands_big;
 mod failover;
 mod faults;
+mod modules;
 mod rest;
 mod soak;
 
@@ -21,6 +22,8 @@ pub enum Bench {
     Faults(faults::Faults),
     /// Managers that take over from each other again and again.
     Failover(failover::Failover),
+    /// Python modules that do harm, and what their calls cost: upstream's manager and Axon.
+    Modules(modules::Modules),
     /// The REST API: the stock dashboard, Axon, and a bare HTTP server with the same body.
     Rest(rest::Rest),
     /// An hour of everything, and what the manager holds meanwhile.
@@ -33,6 +36,7 @@ pub fn run(bench: &Bench) -> Result<()> {
         Bench::CommandsBig(big) => commands_big::run(big),
         Bench::Faults(faults) => faults::run(faults),
         Bench::Failover(failover) => failover::run(failover),
+        Bench::Modules(modules) => modules::run(modules),
         Bench::Rest(rest) => rest::run(rest),
         Bench::Soak(soak) => soak::run(soak),
     }
