@@ -28,8 +28,10 @@ pub enum Cut {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     Open,
-    /// Nothing passes, sockets stay open.
+    /// Nothing passes, sockets stay open: a partition, when all wires do it.
     Blocked,
+    /// What the client says arrives, what the daemon says does not: half-open.
+    Unanswered,
     /// The daemon takes so little.
     SlowReader {
         bytes_per_sec: u32,
@@ -182,7 +184,7 @@ async fn from_daemon(
     let mut armed = None;
     let mut buf = vec![0; 64 << 10];
     loop {
-        let blocked = *flow.borrow_and_update() == Flow::Blocked;
+        let blocked = matches!(*flow.borrow_and_update(), Flow::Blocked | Flow::Unanswered);
         let len = tokio::select! {
             _ = flow.changed() => continue,
             changed = cut.changed() => {

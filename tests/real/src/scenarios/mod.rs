@@ -7,6 +7,7 @@ use crate::Bench;
 use crate::compare::axon_answers_as_the_stock_dashboard;
 
 mod axon;
+mod clock;
 mod cluster_log;
 mod commands;
 mod daemons;
@@ -24,6 +25,7 @@ mod mds;
 mod modes;
 mod module_commands;
 mod monitors;
+mod partition;
 mod permission;
 mod pgs;
 pub mod placement;
@@ -67,6 +69,9 @@ pub const ALL: &[Scenario] = &[
     row("bad_tokens_and_passwords_are_refused", everywhere, tokens::bad_ones_are_refused),
     row("a_cluster_that_speaks_only_v1_is_well_under_axon", everywhere, legacy::v1_is_enough),
     row("daemons_answer_through_their_restart", everywhere, restarts::daemons_answer_through_their_restart),
+    row("a_manager_is_asked_by_name_while_it_restarts", everywhere, restarts::a_manager_is_asked_by_name),
+    row("commands_end_in_time_through_a_partition", everywhere, partition::commands_end_in_time),
+    row("a_client_whose_clock_is_wrong_is_answered", everywhere, clock::is_wrong),
     row("v20_is_spoken_in_crc_mode", everywhere, revision0::v20_is_spoken_in_crc_mode),
     row("traces_show_every_hop", everywhere, restarts::traces_show_every_hop),
     row("a_rotated_key_is_read_from_its_file", everywhere, keys::a_rotated_one_is_read_from_its_file),

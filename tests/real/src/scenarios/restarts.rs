@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use axon_launcher::Kind;
 use serde_json::Value;
 
@@ -12,29 +12,37 @@ use crate::{Bench, http};
 
 const PASSWORD: &str = "Restart-Pass-1!";
 
-/// A daemon, how it is asked, and the REST request that asks it too.
+/// A daemon, the targets that stand for it, and the REST request that asks it too.
 struct Case {
     daemon: &'static str,
-    target: &'static str,
+    /// All are asked at once. `PG` is a placement group that `osd.0` leads, `GID` the global id of `mds.a` at that moment.
+    targets: &'static [&'static str],
     command: &'static [&'static str],
     rest: Option<&'static str>,
 }
 
 const CASES: &[Case] = &[
-    Case { daemon: "osd.0", target: "osd.0", command: &["perf", "dump"], rest: Some("/api/osd/0/histogram") },
-    Case { daemon: "osd.0", target: "pg.PG", command: &[r#"{"prefix": "query"}"#], rest: None },
+    Case {
+        daemon: "osd.0",
+        targets: &["osd.0"],
+        command: &["perf", "dump"],
+        rest: Some("/api/osd/0/histogram"),
+    },
+    Case { daemon: "osd.0", targets: &["pg.PG"], command: &[r#"{"prefix": "query"}"#], rest: None },
     Case {
         daemon: "mds.a",
-        target: "mds.0",
+        targets: &["mds.0", "mds.demo:0", "mds.a", "mds.*", "mds.GID"],
         command: &["session", "ls"],
         rest: Some("/api/cephfs/1/clients"),
     },
-    Case { daemon: "mon.a", target: "mon.a", command: &["mon_status"], rest: None },
+    Case { daemon: "mon.a", targets: &["mon.a"], command: &["mon_status"], rest: None },
 ];
 
 /// What a caller may be told while the daemon is away: that there are no monitors (1, as `ceph` exits), ENOENT, ENXIO, EAGAIN, ENOSYS (an
 /// MDS that is not active yet), ECONNRESET, ETIMEDOUT.
 const ERRNOS: &[i32] = &[0, 1, 2, 6, 11, 38, 104, 110];
+const ENOENT: i32 = 2;
+const EAGAIN: i32 = 11;
 const STATUSES: &[u64] = &[200, 404, 503, 504];
 /// For one answer, and for the daemon to answer again.
 const ANSWER_SECS: u64 = 8;
@@ -45,55 +53,130 @@ pub fn daemons_answer_through_their_restart(bench: &mut Bench) -> Result<()> {
     bench.only(Kind::Axon)?;
     bench.cluster.wait_well(&[], Duration::from_secs(120))?;
     let token = token(bench)?;
-    let pg = pg_of(bench)?;
+    let mut names = Names { pg: pg_of(bench)?, gid: mds_gid(bench)?.context("mds.a is not in the map")? };
     for case in CASES {
-        let target = case.target.replace("PG", &pg);
-        through_restart(bench, case, &target, &token)
-            .with_context(|| format!("{target} while {} restarts", case.daemon))?;
+        through_restart(bench, case, &mut names, &token)
+            .with_context(|| format!("{:?} while {} restarts", case.targets, case.daemon))?;
         bench.cluster.wait_well(&[], Duration::from_secs(120))?;
     }
     Ok(())
 }
 
-fn through_restart(bench: &Bench, case: &Case, target: &str, token: &str) -> Result<()> {
-    let first = ask(bench, case, target, token)?;
-    ensure!(first == (0, 200), "before: exit code {}, status {}", first.0, first.1);
+/// What targets are called that have no fixed name.
+struct Names {
+    pg: String,
+    gid: u64,
+}
+
+/// Exit codes by target, and the status of the REST request; 200 where there is none.
+#[derive(Debug, PartialEq)]
+struct Asked(Vec<i32>, u64);
+
+impl Asked {
+    fn is_well(&self) -> bool {
+        self.0.iter().all(|code| *code == 0) && self.1 == 200
+    }
+}
+
+fn through_restart(bench: &Bench, case: &Case, names: &mut Names, token: &str) -> Result<()> {
+    let first = ask(bench, case, names, token)?;
+    ensure!(first.is_well(), "before: {first:?}");
     bench.cluster.kill(case.daemon)?;
     let mut seen = Vec::new();
     for _ in 0..2 {
-        seen.push(ask(bench, case, target, token)?);
+        seen.push(ask(bench, case, names, token)?);
     }
     bench.cluster.start(case.daemon)?;
-    let begun = Instant::now();
+    let (begun, gone) = (Instant::now(), names.gid);
     loop {
-        let answer = ask(bench, case, target, token)?;
+        if case.targets.contains(&"mds.GID")
+            && let Some(gid) = mds_gid(bench)?
+        {
+            names.gid = gid;
+        }
+        let answer = ask(bench, case, names, token)?;
+        let is_well = answer.is_well();
         seen.push(answer);
-        if answer == (0, 200) {
-            println!("{target}: exit code and status while {} restarts: {seen:?}", case.daemon);
-            return Ok(());
+        if is_well {
+            break;
         }
         if begun.elapsed() > BACK_AT_MOST {
             bail!("it is not asked again: {seen:?}");
         }
         std::thread::sleep(Duration::from_millis(200));
     }
+    println!("{:?} and REST while {} restarts: {seen:?}", case.targets, case.daemon);
+    if gone != names.gid {
+        let old = run(bench, &format!("mds.{gone}"), case.command)?;
+        ensure!(old == ENOENT, "the global id from before the restart: exit code {old}");
+    }
+    Ok(())
 }
 
-/// The exit code of `axon command`, and the status of the REST request; 200 where there is none.
-fn ask(bench: &Bench, case: &Case, target: &str, token: &str) -> Result<(i32, u64)> {
+/// All targets, and the REST request.
+fn ask(bench: &Bench, case: &Case, names: &Names, token: &str) -> Result<Asked> {
+    let named = |target: &str| target.replace("PG", &names.pg).replace("GID", &names.gid.to_string());
+    let codes = std::thread::scope(|scope| {
+        let one = |target: &&str| {
+            let target = named(target);
+            scope.spawn(move || run(bench, &target, case.command).context(target))
+        };
+        let all: Vec<_> = case.targets.iter().map(one).collect();
+        all.into_iter().map(|one| one.join().map_err(|_| anyhow!("panicked"))?).collect::<Result<Vec<_>>>()
+    })?;
+    let Some(path) = case.rest else { return Ok(Asked(codes, 200)) };
+    let answer = get(path).send(&bench.url(Kind::Axon).context("no port")?, Some(token))?;
+    let status = answer["status"].as_u64().unwrap_or_default();
+    ensure!(STATUSES.contains(&status), "{path} answers {answer}");
+    Ok(Asked(codes, status))
+}
+
+/// The exit code of `axon command`, in time and with a word if it is not 0.
+fn run(bench: &Bench, target: &str, command: &[&str]) -> Result<i32> {
     let begun = Instant::now();
-    let output = axon(bench, &["command", "--timeout", &ANSWER_SECS.to_string()], target, case.command)?;
+    let output = axon(bench, &["command", "--timeout", &ANSWER_SECS.to_string()], target, command)?;
     let code = output.status.code().context("axon command was killed")?;
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     ensure!(ERRNOS.contains(&code), "exit code {code}: {said}");
     ensure!(code == 0 || !said.is_empty(), "exit code {code} without a word");
     let at_most = Duration::from_secs(ANSWER_SECS + 2);
     ensure!(begun.elapsed() < at_most, "axon command took {:?}", begun.elapsed());
-    let Some(path) = case.rest else { return Ok((code, 200)) };
-    let answer = get(path).send(&bench.url(Kind::Axon).context("no port")?, Some(token))?;
-    let status = answer["status"].as_u64().unwrap_or_default();
-    ensure!(STATUSES.contains(&status), "{path} answers {answer}");
-    Ok((code, status))
+    Ok(code)
+}
+
+/// A manager is asked by its name while it is active, stands by, is gone and comes back.
+pub fn a_manager_is_asked_by_name(bench: &mut Bench) -> Result<()> {
+    const VERSION: &[&str] = &[r#"{"prefix": "version"}"#];
+    bench.only(Kind::Axon)?;
+    bench.stand_by(Kind::Ceph)?;
+    let (ours, theirs) = ("mgr.x", "mgr.y");
+    let becomes = |bench: &Bench, target: &str, expected: &[i32]| -> Result<i32> {
+        let begun = Instant::now();
+        loop {
+            let code = run(bench, target, VERSION)?;
+            if expected.contains(&code) {
+                return Ok(code);
+            }
+            ensure!(begun.elapsed() < BACK_AT_MOST, "{target}: exit code {code}, expected {expected:?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    ensure!(run(bench, ours, VERSION)? == 0, "the active one answers");
+    ensure!(run(bench, theirs, VERSION)? == EAGAIN, "a standby takes no commands");
+    bench.cluster.stop(ours)?;
+    becomes(bench, theirs, &[0]).context("the other one took over")?;
+    ensure!(run(bench, ours, VERSION)? == ENOENT, "it has left the map");
+    bench.cluster.start(ours)?;
+    becomes(bench, ours, &[EAGAIN]).context("it stands by")?;
+    bench.cluster.kill(ours)?;
+    // The monitors may not have missed its beacons yet.
+    let killed = becomes(bench, ours, &[EAGAIN, ENOENT])?;
+    bench.cluster.start(ours)?;
+    becomes(bench, ours, &[EAGAIN]).context("it stands by again")?;
+    bench.only(Kind::Axon)?;
+    becomes(bench, ours, &[0]).context("it is active again")?;
+    println!("a standby that was killed: exit code {killed}");
+    Ok(())
 }
 
 /// `axon trace` shows where the time of a command and of a REST request goes.
@@ -147,6 +230,15 @@ fn axon(bench: &Bench, first: &[&str], target: &str, words: &[&str]) -> Result<O
     run.args(first).arg("-c").arg(bench.cluster.conf_path());
     run.arg("-k").arg(bench.cluster.dir().join("keyring")).args(["-t", target]).args(words);
     run.output().context("cannot run axon")
+}
+
+/// The global id of `mds.a`, if it is in the map.
+fn mds_gid(bench: &Bench) -> Result<Option<u64>> {
+    let map = bench.cluster.ceph_json(&["fs", "dump"])?;
+    let ranks = map["filesystems"].as_array().into_iter().flatten();
+    let ranks = ranks.filter_map(|fs| fs["mdsmap"]["info"].as_object()).flatten().map(|(_, info)| info);
+    let all = ranks.chain(map["standbys"].as_array().into_iter().flatten());
+    Ok(all.filter(|info| info["name"] == "a").find_map(|info| info["gid"].as_u64()))
 }
 
 /// A placement group whose primary is osd.0.
