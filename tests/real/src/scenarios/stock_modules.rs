@@ -59,6 +59,7 @@ fn run(bench: &mut Bench) -> Result<()> {
     others(bench, &ask, release)?;
     self_tests(&ask, &wanted)?;
     prometheus(bench, upstream.as_ref())?;
+    health_history(bench)?;
     if release == Release::Pacific {
         restful(bench)?;
     }
@@ -408,6 +409,19 @@ fn prometheus(bench: &Bench, upstream: Option<&BTreeSet<String>>) -> Result<()> 
     let missing: Vec<_> = upstream.difference(&ours).collect();
     let more: Vec<_> = ours.difference(upstream).collect();
     ensure!(missing.is_empty(), "the exporter lacks {missing:?}, and has beside upstream's {more:?}");
+    Ok(())
+}
+
+/// A health check comes into the exporter's history, and is no longer active when it has gone.
+fn health_history(bench: &Bench) -> Result<()> {
+    for (verb, active) in [("set", true), ("unset", false)] {
+        bench.cluster.ceph_ok(&["osd", verb, "noout"])?;
+        until("OSDMAP_FLAGS in `healthcheck history ls`", || {
+            let history = bench.cluster.ceph_json(&["healthcheck", "history", "ls"])?;
+            let seen = &history["OSDMAP_FLAGS"];
+            Ok((seen["active"] == active && seen["severity"] == "HEALTH_WARN").then_some(()))
+        })?;
+    }
     Ok(())
 }
 
