@@ -33,6 +33,10 @@ impl axon_mgr::Process for Process {
         self.log.reopen()
     }
 
+    fn dump_log(&self) -> io::Result<()> {
+        self.log.dump()
+    }
+
     fn configure(&self, settings: &Settings) {
         self.log.configure(settings);
     }

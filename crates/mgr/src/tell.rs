@@ -32,6 +32,11 @@ pub trait Process: fmt::Debug + Send + Sync {
     /// Opens the log's file anew, after it was moved away.
     fn reopen(&self) -> std::io::Result<()>;
 
+    /// Writes the lines that it has kept to the log.
+    fn dump_log(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
     /// Options have changed: those of the log count at once.
     fn configure(&self, _settings: &Settings) {}
 
@@ -107,6 +112,9 @@ impl Tell {
         match action {
             Action::ReopenLog => {
                 self.process.reopen().map_err(|why| format!("the log file cannot be opened anew: {why}"))
+            }
+            Action::DumpLog => {
+                self.process.dump_log().map_err(|why| format!("the log file cannot be written: {why}"))
             }
             Action::SetOption { name, value } => {
                 tracing::info!(name, set = value.is_some(), "option changed at runtime");

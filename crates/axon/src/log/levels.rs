@@ -1,8 +1,8 @@
 //! From Ceph's logging subsystems (`debug_mgr = 4/5`; `src/common/subsys.h`) to what Axon's crates say, and from Axon's levels to Ceph's
 //! priorities.
 //!
-//! Invariant: at a subsystem's default level its errors, warnings and informations are said. Upstream's second number (what is kept in
-//! memory for a crash) means nothing here.
+//! Invariants: at a subsystem's default level its errors, warnings and informations are said; what is said is kept too. The second number
+//! (`1/20`: what is kept in memory for `log dump`) counts where it was set; by default nothing else is kept, because it costs.
 
 use axon_core::config::Settings;
 use tracing::{Level, level_filters::LevelFilter};
@@ -71,10 +71,16 @@ const SUBSYSTEMS: &[Subsystem] = &[
 ];
 
 impl Subsystem {
-    fn level(&self, settings: &Settings) -> LevelFilter {
+    /// What is said, and what is kept.
+    fn numbers(&self, settings: &Settings) -> (i32, i32) {
         let text = settings.value(self.option).unwrap_or_default();
-        let said = text.split('/').next().and_then(|level| level.trim().parse::<i32>().ok());
-        match said.unwrap_or(self.default) {
+        let mut numbers = text.split('/').map(|level| level.trim().parse::<i32>().ok());
+        let said = numbers.next().flatten().unwrap_or(self.default);
+        (said, numbers.next().flatten().unwrap_or(said).max(said))
+    }
+
+    fn level(&self, number: i32) -> LevelFilter {
+        match number {
             level if level >= self.trace => LevelFilter::TRACE,
             level if level >= self.debug => LevelFilter::DEBUG,
             level if level >= self.info => LevelFilter::INFO,
@@ -86,8 +92,26 @@ impl Subsystem {
 
 /// What is said by the options in force.
 pub fn filter(settings: &Settings) -> Targets {
+    targets(|subsystem| subsystem.numbers(settings).0)
+}
+
+/// What is kept for `log dump`: that, and more where an option says so.
+pub fn kept(settings: &Settings) -> Targets {
+    targets(|subsystem| subsystem.numbers(settings).1)
+}
+
+/// The levels as `log dump` tells them.
+pub fn told(settings: &Settings) -> Vec<String> {
+    let line = |subsystem: &Subsystem| {
+        let (said, kept) = subsystem.numbers(settings);
+        format!("  {said:2}/{kept:2} {}", subsystem.option.trim_start_matches("debug_"))
+    };
+    SUBSYSTEMS.iter().map(line).collect()
+}
+
+fn targets(number: impl Fn(&Subsystem) -> i32) -> Targets {
     let levels = SUBSYSTEMS.iter().flat_map(|subsystem| {
-        let level = subsystem.level(settings);
+        let level = subsystem.level(number(subsystem));
         subsystem.targets.iter().map(move |target| ((*target).to_owned(), level))
     });
     // Other people's crates.
@@ -141,6 +165,20 @@ mod tests {
         assert_eq!(said("debug_ms", "1", "axon_net::mon::session").last(), Some(&Level::INFO));
         assert_eq!(said("debug_mgr", "20", "axon_net").last(), Some(&Level::INFO));
         assert_eq!(said("debug_mgr", "20", "hyper").last(), Some(&Level::WARN));
+    }
+
+    #[test]
+    fn the_second_number_is_what_is_kept() {
+        let kept = |value: &str| {
+            let mut settings = Settings::new(Variables::default());
+            settings.set(From::File, "debug_mgr", value);
+            let filters = [filter(&settings), kept(&settings)];
+            filters.map(|filter| filter.would_enable("axon_mgr", &Level::DEBUG))
+        };
+        assert_eq!(
+            ["1/20", "1", "10/1", "2/5"].map(kept),
+            [[false, true], [false, false], [true, true], [false, false]]
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The process's log (`ceph::logging::Log`), with the options of Ceph's daemons: where it goes (`outputs.rs`), what is said
-//! (`levels.rs`), both changed at run time; opened anew at SIGHUP and by `log reopen`, as logrotate needs it.
+//! (`levels.rs`), both changed at run time; opened anew at SIGHUP and by `log reopen`, as logrotate needs it. The newest lines are kept
+//! (`recent.rs`), with more detail where an option says so, and written to the file by `log dump`.
 //!
 //! `AXON_LOG` in the environment (`info,axon_net=debug`) goes before the levels of the options.
 
@@ -8,6 +9,7 @@ mod journald;
 mod levels;
 mod line;
 mod outputs;
+mod recent;
 mod syslog;
 
 use anyhow::Context;
@@ -15,6 +17,7 @@ use axon_core::config::Settings;
 use line::Line;
 use nix::unistd::{Gid, Uid};
 use outputs::{Outputs, Sockets, Wanted};
+use recent::Recent;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -27,6 +30,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// The log of this process.
 pub struct Log {
     outputs: Mutex<Outputs>,
+    recent: Mutex<Recent>,
     levels: Option<Box<dyn Fn(Targets) + Send + Sync>>,
     /// `-d`.
     debug: bool,
@@ -44,7 +48,10 @@ struct Pen(&'static Log);
 impl<S: Subscriber> Layer<S> for Pen {
     fn on_event(&self, event: &Event<'_>, _: LayerContext<'_, S>) {
         let line = Line::of(event, SystemTime::now());
-        self.0.outputs().write(&line);
+        let said = self.0.recent().keep(&line, event.metadata());
+        if said {
+            self.0.outputs().write(&line);
+        }
     }
 }
 
@@ -55,11 +62,22 @@ impl Log {
         outputs
             .set(&Wanted::of(settings, debug))
             .context("the log cannot be opened; check its folder and log_file")?;
-        Ok(Log { outputs: Mutex::new(outputs), levels: None, debug })
+        let recent = Mutex::new(Recent::new(settings));
+        Ok(Log { outputs: Mutex::new(outputs), recent, levels: None, debug })
     }
 
     fn outputs(&self) -> MutexGuard<'_, Outputs> {
         self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the lines that were kept to the file, and forgets them.
+    pub fn dump(&self) -> io::Result<()> {
+        let text = self.recent().take();
+        self.outputs().write_file(&text)
     }
 
     /// The options have changed.
@@ -69,7 +87,8 @@ impl Log {
             tracing::error!(%why, "the log file cannot be opened; lines go to where they went");
         }
         if let Some(set_levels) = &self.levels {
-            set_levels(levels::filter(settings));
+            self.recent().configure(settings, Some(levels::filter(settings)));
+            set_levels(levels::kept(settings));
         }
     }
 
@@ -93,9 +112,10 @@ impl Log {
 pub fn start(settings: &Settings, debug: bool) -> anyhow::Result<&'static Log> {
     let mut log = Log::new(settings, debug, Sockets::default())?;
     let given: Option<Targets> = std::env::var("AXON_LOG").ok().and_then(|text| text.parse().ok());
-    let levels = given.clone().unwrap_or_else(|| levels::filter(settings));
+    let levels = given.clone().unwrap_or_else(|| levels::kept(settings));
     let (levels, handle) = reload::Layer::new(levels);
     if given.is_none() {
+        log.recent().configure(settings, Some(levels::filter(settings)));
         log.levels = Some(Box::new(move |levels| {
             let _ = handle.reload(levels);
         }));

@@ -194,6 +194,11 @@ impl Outputs {
         }
     }
 
+    /// Writes a text to the file, if there is one.
+    pub fn write_file(&mut self, text: &str) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| file.write_all(text.as_bytes()))
+    }
+
     /// Sends a line to syslog, whatever the log's own options say.
     pub fn send_syslog(&mut self, priority: u8, text: &str) {
         self.syslog.1.get_or_insert_with(|| Syslog::new(&self.sockets.syslog)).send(priority, text);

@@ -6,7 +6,7 @@
 //! `format` says otherwise (`json`, `xml`, `xml-pretty`).
 //!
 //! Not here: upstream's commands on parts that Axon does not have (the libcephfs client in `ceph-mgr`, memory pools, the
-//! messengers, `raise`, `log dump`) and `rotate-key`. They are not in `help` either.
+//! messengers, `raise`) and `rotate-key`. They are not in `help` either.
 
 mod config;
 mod counters;
@@ -51,6 +51,8 @@ pub enum Action {
     SetOption { name: String, value: Option<String> },
     /// Opens the log file anew.
     ReopenLog,
+    /// Writes the lines that were kept to the log file.
+    DumpLog,
 }
 
 /// What a command leads to.
@@ -125,6 +127,7 @@ const GENERAL: &[Row] = &[
     row("status", "show status", status),
     active(row("mgr_status", "Dump mgr status", mgr_status)),
     row("log flush", "flush log entries to log file", |_| Answer::json(json!({}))),
+    row("log dump", "dump recent log entries to log file", |_| Answer::json(json!({})).with(Action::DumpLog)),
     row("log reopen", "reopen log file", |_| Answer::json(json!({})).with(Action::ReopenLog)),
 ];
 

@@ -84,7 +84,7 @@ impl Bench {
                     settings.set(Level::Override, name, value.clone())
                 }
                 Action::SetOption { name, value: None } => settings.unset(Level::Override, name),
-                Action::ReopenLog => {}
+                Action::ReopenLog | Action::DumpLog => {}
             }
         }
     }

@@ -36,6 +36,17 @@ pub fn follows_the_options(bench: &mut Bench) -> Result<()> {
     until(|| Ok(lines(bench, at, "10", "axon_net")? > 0), "debug_ms by tell")?;
     bench.cluster.ceph_ok(&["tell", "mgr.x", "config", "unset", "debug_ms"])?;
 
+    // What is kept and not said comes with `log dump`.
+    bench.cluster.ceph_ok(&["tell", "mgr.x", "config", "set", "debug_mgr", "2/20"])?;
+    std::thread::sleep(Duration::from_secs(3));
+    let at = bench.log_of(LOG)?.len();
+    std::thread::sleep(Duration::from_secs(3));
+    ensure!(lines(bench, at, detail.0, detail.1)? == 0, "details are logged that are to be kept only");
+    bench.cluster.ceph_ok(&["tell", "mgr.x", "log", "dump"])?;
+    until(|| Ok(lines(bench, at, detail.0, detail.1)? > 0), "log dump")?;
+    ensure!(bench.log_of(LOG)?.contains("--- end dump of recent events ---"), "no frame");
+    bench.cluster.ceph_ok(&["tell", "mgr.x", "config", "unset", "debug_mgr"])?;
+
     let moved = bench.cluster.dir().join("log").join("moved.log");
     let path = moved.display().to_string();
     bench.cluster.ceph_ok(&["tell", "mgr.x", "config", "set", "log_to_file", "false"])?;
