@@ -73,11 +73,11 @@ impl Report {
             "deeds": self.deeds.iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect::<serde_json::Map<_, _>>(),
             "recovery_ms": {
                 "cuts": self.recovery_ms.len(), "p50": self.recovery(50), "p90": self.recovery(90),
-                "max": self.recovery(100),
+                "p99": self.recovery(99), "max": self.recovery(100),
             },
             "replaced_ms": {
                 "p50": percentile(&self.replaced_ms, 50), "p90": percentile(&self.replaced_ms, 90),
-                "max": percentile(&self.replaced_ms, 100),
+                "p99": percentile(&self.replaced_ms, 99), "max": percentile(&self.replaced_ms, 100),
             },
             "slowest": self.slowest,
             "idle": format!("{:?}", self.idle),
