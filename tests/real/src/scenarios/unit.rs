@@ -43,8 +43,10 @@ pub fn runs_under_the_distributions(bench: &mut Bench) -> Result<()> {
     }
     // One of its own.
     let _ = fs::remove_file(&log);
+    let before = active(bench)?.0;
     let done = Service::start(bench, &section).and_then(|mut service| {
-        let lived = lives(bench, &mut service, &section, &log, owner);
+        let lived =
+            available(bench, &mut service, before).and_then(|()| lives(&mut service, &section, &log, owner));
         if lived.is_err() {
             let _ = service.child.kill();
             let _ = service.child.wait();
@@ -58,15 +60,8 @@ pub fn runs_under_the_distributions(bench: &mut Bench) -> Result<()> {
     bench.only(Kind::Axon)
 }
 
-fn lives(
-    bench: &Bench,
-    service: &mut Service,
-    section: &Section,
-    log: &Path,
-    owner: (u32, u32),
-) -> Result<()> {
+fn lives(service: &mut Service, section: &Section, log: &Path, owner: (u32, u32)) -> Result<()> {
     service.hears("READY=1")?;
-    bench_waits(bench, service)?;
     service.hears("STATUS=active")?;
     let status = fs::read_to_string(service.proc("status"))?;
     let field = |name: &str| {
@@ -108,17 +103,26 @@ fn lives(
     }
 }
 
-/// Waits until the monitors say that it serves.
-fn bench_waits(bench: &Bench, service: &mut Service) -> Result<()> {
+/// The active manager, and whether it is available. One that has ended stays in the map for the beacons' grace.
+fn active(bench: &Bench) -> Result<(u64, bool)> {
+    let dump = bench.cluster.ceph_json(&["mgr", "dump"])?;
+    Ok((dump["active_gid"].as_u64().context("no active_gid")?, dump["available"] == true))
+}
+
+/// Waits until the monitors say that it serves, and not the one before it.
+fn available(bench: &Bench, service: &mut Service, before: u64) -> Result<()> {
     let begun = Instant::now();
-    while bench.active()?.as_deref() != Some("x") {
+    loop {
+        let (gid, available) = active(bench)?;
+        if available && gid != before && gid != 0 {
+            return Ok(());
+        }
         if let Some(ended) = service.child.try_wait()? {
             bail!("it has ended: {ended}");
         }
-        ensure!(begun.elapsed() < AT_MOST, "it does not become active");
+        ensure!(begun.elapsed() < AT_MOST, "it does not become available");
         std::thread::sleep(Duration::from_millis(200));
     }
-    Ok(())
 }
 
 /// `systemd-analyze verify` of the release, where it has one: no word about unit and drop-in.
