@@ -43,6 +43,13 @@ impl Family {
     }
 }
 
+impl Family {
+    /// Where managers serve REST, as in a URL.
+    pub(crate) fn host(self) -> &'static str {
+        if self == Family::V6 { "[::1]" } else { "127.0.0.1" }
+    }
+}
+
 impl FromStr for Family {
     type Err = anyhow::Error;
 
@@ -78,7 +85,7 @@ impl Conf<'_> {
         if self.legacy {
             line("ms bind msgr2", "false");
         }
-        let own = if self.family == Family::V6 { "::1" } else { "127.0.0.1" };
+        let own = self.family.host().trim_matches(['[', ']']);
         line("public addr", own);
         line("cluster addr", own);
         if self.family != Family::V4 {
@@ -129,6 +136,7 @@ pub(crate) fn letter(n: u16) -> String {
 /// Axon's own; upstream's daemons pass over it.
 pub const WITHOUT_PYTHON: &str = "axon python modules = false";
 
+/// On a machine that is loaded a heartbeat takes a second at times, which says nothing about the network: hence the slow ping time.
 const GLOBAL: &str = "\
 auth cluster required = cephx
 auth service required = cephx
@@ -144,6 +152,7 @@ mon warn on pool no redundancy = false
 mon data avail warn = 0
 mon data avail crit = 0
 mon osd down out interval = 86400
+mon warn on slow ping time = 60000
 ms async op threads = 2
 ";
 

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::conf::Family;
 use crate::process::Process;
 use crate::{Cluster, Op, Progress};
 
@@ -67,11 +68,13 @@ pub struct ManagerRecord {
     pub http_port: u16,
     /// HTTPS of its dashboard, when `mgr/dashboard/ssl` is on.
     pub https_port: u16,
+    #[serde(default)]
+    pub family: Family,
 }
 
 impl ManagerRecord {
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.http_port)
+        format!("http://{}:{}", self.family.host(), self.http_port)
     }
 }
 
@@ -97,7 +100,9 @@ impl Cluster {
                 self.write_key("mgr", id, &caps)?;
                 let n = u16::try_from(self.state.managers.len())?;
                 let http_port = self.state.ports.dashboard(n);
-                let record = ManagerRecord { id: id.into(), kind, http_port, https_port: http_port + 1 };
+                let family = self.state.family;
+                let record =
+                    ManagerRecord { id: id.into(), kind, http_port, https_port: http_port + 1, family };
                 self.batch_ok(&port_options(&record), 30)?;
                 self.state.managers.push(record);
                 self.save()?;
@@ -142,7 +147,8 @@ impl Cluster {
 
     /// The dashboard listens on loopback without TLS, on ports set per manager below.
     pub(crate) fn settle_ports(&self) -> Result<()> {
-        let all = [("server_addr", "127.0.0.1"), ("ssl", "false")];
+        let host = self.state.family.host();
+        let all = [("server_addr", host.trim_matches(['[', ']'])), ("ssl", "false")];
         let ops: Vec<Op> = all.iter().map(|(k, v)| set_option(&format!("mgr/dashboard/{k}"), v)).collect();
         self.batch_ok(&ops, 30).map(|_| ())
     }

@@ -61,6 +61,19 @@ impl Bench {
         Some(self.cluster.manager(Bench::id(kind))?.url())
     }
 
+    /// Enables a module. The monitors take it once each manager that they know has it, and one that ended or has just started may
+    /// be in their map, as it was, for a while.
+    pub fn enable_module(&self, module: &str) -> Result<()> {
+        let begun = std::time::Instant::now();
+        loop {
+            match self.mon(json!({"prefix": "mgr module enable", "module": module})) {
+                Ok(_) => return Ok(()),
+                Err(e) if begun.elapsed() > ACTIVE_AT_MOST => return Err(e),
+                Err(_) => std::thread::sleep(Duration::from_millis(300)),
+            }
+        }
+    }
+
     /// Kills an OSD, waits until the manager reports PGs that are not clean, brings the OSD back, and waits for
     /// health. The monitors keep a gone manager's last report, so that only a change shows who reports now.
     pub fn pgs_follow_a_dying_osd(&self, osd: &str, allowed: &[&str]) -> Result<Health> {

@@ -8,6 +8,7 @@ pub mod compare;
 pub mod http;
 pub mod runner;
 pub mod scenarios;
+mod side;
 pub mod wire;
 mod xml;
 

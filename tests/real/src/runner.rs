@@ -208,9 +208,7 @@ fn run_release(plan: &Plan, release: Release, totals: &mut Totals) {
 /// A cluster without a manager: each scenario says which it wants.
 fn bring_up(plan: &Plan, release: Release) -> Result<Cluster> {
     let dir = plan.dir.join(release.name());
-    if let Ok(left_over) = Cluster::open(&dir) {
-        left_over.down(false)?;
-    }
+    Cluster::clear(&dir)?;
     let mut options = Options::new(release, dir);
     options.axon = Some(plan.axon.clone());
     options.port_base = plan.port;

@@ -55,7 +55,7 @@ fn run(bench: &mut Bench) -> Result<()> {
     // It writes down what it hears.
     bench.cluster.ceph_ok(&["config", "set", "mon", "debug_mon", "10"])?;
     bench.cluster.ceph_ok(&["config", "set", "mgr", "mgr_stats_period", &REPORT_SECS.to_string()])?;
-    bench.cluster.ceph_ok(&["mgr", "module", "enable", "hostile"])?;
+    bench.enable_module("hostile")?;
     let gid = active_gid(bench)?;
     let url = bench.url(Kind::Axon).context("no port")?;
     let load = Load::start(&bench.cluster, &url, &ASKED)?;
@@ -79,7 +79,7 @@ fn run(bench: &mut Bench) -> Result<()> {
             // It never ends by itself.
             bench.cluster.ceph_ok(&["mgr", "module", "disable", "hostile"])?;
             warned(bench, false)?;
-            bench.cluster.ceph_ok(&["mgr", "module", "enable", "hostile"])?;
+            bench.enable_module("hostile")?;
         } else {
             warned(bench, false)?;
         }

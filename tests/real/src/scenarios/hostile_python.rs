@@ -56,7 +56,7 @@ fn run(bench: &mut Bench) -> Result<()> {
     // The monitors know of the new ones once the new instance is the active one.
     shows(bench, "telemetry", |row| row["state"] == "running")?;
     for module in modules::HOSTILE.into_iter().chain([modules::GAUGE]) {
-        bench.cluster.ceph_ok(&["mgr", "module", "enable", module])?;
+        bench.enable_module(module)?;
     }
     for module in modules::HOSTILE.into_iter().chain([modules::GAUGE]) {
         shows(bench, module, |row| row["state"] == "running")?;

@@ -3,32 +3,15 @@
 //! in the form that names the protocol and in the one that does not.
 
 use crate::Bench;
+use crate::side::with_cluster;
 use anyhow::{Context, Result, ensure};
 use axon_launcher::{Cluster, Managers, Options};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 pub fn v1_is_enough(bench: &mut Bench) -> Result<()> {
-    let own = bench.cluster.dir();
-    let dir = own.with_file_name(format!("{}-v1", own.file_name().unwrap_or_default().to_string_lossy()));
-    if dir.exists() {
-        // What a failed run left.
-        Cluster::open(&dir).and_then(|cluster| cluster.down(false)).ok();
-        std::fs::remove_dir_all(&dir)?;
-    }
-    let options = Options {
-        osds: 2,
-        legacy: true,
-        without_python: true,
-        managers: Managers::Axon,
-        axon: bench.cluster.state().axon.clone(),
-        port_base: bench.cluster.state().ports.base,
-        ..Options::new(bench.release(), dir)
-    };
-    let cluster = Cluster::up(&options, &|line: &str| println!("  v1: {line}"))?;
-    let checked = is_well(&cluster).and_then(|()| commands(&cluster));
-    cluster.down(checked.is_err())?;
-    checked
+    let options = |options| Options { osds: 2, legacy: true, managers: Managers::Axon, ..options };
+    with_cluster(bench, "v1", options, |own| is_well(&own.cluster).and_then(|()| commands(&own.cluster)))
 }
 
 fn is_well(cluster: &Cluster) -> Result<()> {

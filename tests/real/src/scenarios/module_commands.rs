@@ -37,7 +37,7 @@ fn run(bench: &mut Bench) -> Result<()> {
     let _ = bench.cluster.stop("mgr.x");
     bench.only(Kind::Axon)?;
     bench.cluster.start_manager(Kind::Axon, other)?;
-    bench.cluster.ceph_ok(&["mgr", "module", "enable", modules::GAUGE])?;
+    bench.enable_module(modules::GAUGE)?;
 
     let clients = busy(bench, one)?;
     bench.cluster.mon_command(json!({"prefix": "mgr fail"}))?;

@@ -17,27 +17,16 @@ use tokio::task::JoinSet;
 
 use super::keys;
 use crate::Bench;
+use crate::side::with_cluster;
 
 pub fn come_and_go(bench: &mut Bench) -> Result<()> {
-    let own = bench.cluster.dir();
-    let dir = own.with_file_name(format!("{}-mons", own.file_name().unwrap_or_default().to_string_lossy()));
-    if let Ok(left_over) = Cluster::open(&dir) {
-        left_over.down(false)?;
-    }
-    let options = Options {
-        osds: 1,
-        managers: Managers::Axon,
-        without_python: true,
-        axon: bench.cluster.state().axon.clone(),
-        port_base: bench.cluster.state().ports.base,
-        ..Options::new(bench.release(), dir)
-    };
-    let mut cluster = Cluster::up(&options, &|_| {})?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let checked = with_commands(&mut cluster, &runtime);
-    runtime.shutdown_timeout(Duration::from_secs(5));
-    cluster.down(checked.is_err())?;
-    checked
+    let options = |options| Options { osds: 1, managers: Managers::Axon, ..options };
+    with_cluster(bench, "mons", options, |own| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let checked = with_commands(&mut own.cluster, &runtime);
+        runtime.shutdown_timeout(Duration::from_secs(5));
+        checked
+    })
 }
 
 fn with_commands(cluster: &mut Cluster, runtime: &tokio::runtime::Runtime) -> Result<()> {

@@ -4,8 +4,9 @@
 use super::commands::{answered_otherwise, ask, command, describe, described_otherwise, shape};
 use crate::Bench;
 use crate::compare::diff::differences;
+use crate::side::with_cluster;
 use anyhow::{Result, bail, ensure};
-use axon_launcher::{Cluster, Kind, Managers, Options, Release};
+use axon_launcher::{Kind, Managers, Options, Release};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
@@ -65,27 +66,11 @@ const FORMATS: [Option<&str>; 6] =
     [None, Some("json"), Some("json-pretty"), Some("xml"), Some("xml-pretty"), Some("yaml")];
 
 pub fn is_shown_as_upstream(bench: &mut Bench) -> Result<()> {
-    let own = bench.cluster.dir();
-    let dir = own.with_file_name(format!("{}-rich", own.file_name().unwrap_or_default().to_string_lossy()));
-    if dir.exists() {
-        // What a failed run left.
-        Cluster::open(&dir)?.down(false)?;
-    }
-    let options = Options {
-        osds: 5,
-        mds: 2,
-        rich: true,
-        without_python: true,
-        managers: Managers::None,
-        axon: bench.cluster.state().axon.clone(),
-        port_base: bench.cluster.state().ports.base,
-        ..Options::new(bench.release(), dir)
-    };
-    let cluster = Cluster::up(&options, &|line: &str| println!("  rich: {line}"))?;
-    let mut rich = Bench { cluster };
-    let compared = compare_both(&mut rich).and_then(|()| super::daemons::a_gateway_comes_and_goes(&mut rich));
-    rich.cluster.down(compared.is_err())?;
-    compared
+    let options = |options| Options { osds: 5, mds: 2, rich: true, managers: Managers::None, ..options };
+    with_cluster(bench, "rich", options, |own| {
+        compare_both(own)?;
+        super::daemons::a_gateway_comes_and_goes(own)
+    })
 }
 
 fn compare_both(bench: &mut Bench) -> Result<()> {

@@ -45,7 +45,7 @@ fn run(bench: &mut Bench) -> Result<()> {
     let _ = bench.cluster.stop("mgr.x");
     bench.only(Kind::Axon)?;
     for module in enabled(release) {
-        bench.mon(json!({"prefix": "mgr module enable", "module": module}))?;
+        bench.enable_module(module)?;
     }
     configure(bench, Kind::Axon)?;
     let wanted: BTreeSet<&str> = ALWAYS_ON.iter().copied().chain(enabled(release)).collect();
@@ -89,6 +89,7 @@ fn tidy(bench: &Bench) {
         &["fs", "subvolume", "rm", "demo", "sv", "--force"],
         &["fs", "subvolume", "rm", "demo", "twin", "--force"],
         &["config", "rm", "mgr", "mgr/prometheus/server_addr"],
+        &["osd", "unset", "noout"],
     ] {
         let _ = bench.cluster.ceph(words);
     }
@@ -394,7 +395,7 @@ fn names(bench: &Bench, kind: Kind) -> Result<BTreeSet<String>> {
 fn upstream_names(bench: &mut Bench) -> Result<BTreeSet<String>> {
     bench.only(Kind::Ceph)?;
     configure(bench, Kind::Ceph)?;
-    bench.mon(json!({"prefix": "mgr module enable", "module": "prometheus"}))?;
+    bench.enable_module("prometheus")?;
     bench.cluster.wait_well(&[], Duration::from_secs(120))?;
     names(bench, Kind::Ceph)
 }
