@@ -9,7 +9,8 @@ use crate::http::operation::Operation;
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
 
-const SECRETS: [&str; 3] = ["password", "passwd", "secret"];
+/// `input` is what a command reads in place of a file: passwords and keys mostly.
+const SECRETS: [&str; 4] = ["password", "passwd", "secret", "input"];
 
 /// Writes the line to the cluster log, channel `audit`.
 pub fn record(

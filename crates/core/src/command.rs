@@ -5,6 +5,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,32 @@ impl fmt::Display for Target {
             Target::Pg(pgid) => write!(f, "pg.{pgid}"),
             Target::Mgr => f.write_str("mgr"),
             Target::MgrNamed(name) => write!(f, "mgr.{name}"),
+        }
+    }
+}
+
+/// As behind `ceph tell`, and `mon` and `mgr` for any monitor and the active manager.
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Target, String> {
+        let (kind, id) = text.split_once('.').unwrap_or((text, ""));
+        let given = || {
+            if id.is_empty() {
+                Err(format!("{kind}. needs a name behind the dot"))
+            } else {
+                Ok(id.to_owned())
+            }
+        };
+        match kind {
+            "mon" if id.is_empty() => Ok(Target::Mon),
+            "mon" => Ok(Target::MonNamed(id.to_owned())),
+            "mgr" if id.is_empty() => Ok(Target::Mgr),
+            "mgr" => Ok(Target::MgrNamed(id.to_owned())),
+            "osd" => id.parse().map(Target::Osd).map_err(|_| format!("{text:?}: osd.N was expected")),
+            "mds" => given().map(Target::Mds),
+            "pg" => given().map(Target::Pg),
+            _ => Err(format!("{text:?} is no mon, osd.N, mds.NAME, pg.POOL.SEED or mgr")),
         }
     }
 }
@@ -173,3 +200,20 @@ pub trait CommandSink: Send + Sync {
 
 /// A shared sink.
 pub type Commands = Arc<dyn CommandSink>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_written_as_behind_ceph_tell() {
+        let target = |text: &str| text.parse::<Target>();
+        assert_eq!(target("mon"), Ok(Target::Mon));
+        assert_eq!(target("mon.a.b"), Ok(Target::MonNamed("a.b".into())));
+        assert_eq!(target("osd.12"), Ok(Target::Osd(12)));
+        assert_eq!(target("mds.demo:0"), Ok(Target::Mds("demo:0".into())));
+        assert_eq!(target("pg.1.a"), Ok(Target::Pg("1.a".into())));
+        assert_eq!(target("mgr.x"), Ok(Target::MgrNamed("x".into())));
+        assert!(target("osd.x").is_err() && target("mds").is_err() && target("rgw.a").is_err());
+    }
+}

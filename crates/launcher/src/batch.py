@@ -1,6 +1,7 @@
 """Runs operations on one librados connection: JSON list on stdin, one JSON reply per line on stdout."""
 import concurrent.futures
 import json
+import os
 import sys
 import uuid
 
@@ -101,7 +102,8 @@ KINDS = {
 
 def run(conf, timeout):
     ops = json.load(sys.stdin)
-    kinds = dict(KINDS, mgr_as=Others(conf, timeout).mgr_as)
+    others = Others(conf, timeout)
+    kinds = dict(KINDS, mgr_as=others.mgr_as)
     try:
         cluster = connect(conf, timeout)
     except rados.Error as e:
@@ -112,7 +114,10 @@ def run(conf, timeout):
         except Exception as e:
             reply = {"ret": -(getattr(e, "errno", None) or 5), "out": "", "err": "%s: %s" % (type(e).__name__, e)}
         print(json.dumps(reply), flush=True)
-    cluster.shutdown()
+    for one in [cluster, *others.clusters.values()]:
+        one.shutdown()
+    # Threads of librados that outlive the interpreter meet an OpenSSL that is gone, and abort the process.
+    os._exit(0)
 
 
 run(sys.argv[1], int(sys.argv[2]))

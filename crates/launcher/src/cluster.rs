@@ -159,11 +159,11 @@ impl Cluster {
 
     /// Ends what runs in `dir` and removes the folder, whatever an earlier run left there and however it ended.
     pub fn clear(dir: impl AsRef<Path>) -> Result<()> {
-        let dir = absolute(dir.as_ref())?;
+        let dir = dir.as_ref();
         if dir.join(STATE).exists() {
-            Cluster::open(&dir)?.down(false)?;
+            Cluster::open(dir)?.down(false)?;
         }
-        remove(&dir, |p| std::fs::remove_dir_all(p))
+        remove(dir, |p| std::fs::remove_dir_all(p))
     }
 
     pub fn dir(&self) -> &Path {

@@ -108,6 +108,12 @@ impl Grants {
         self.0[scope as usize] |= permission as u8;
     }
 
+    /// Whether there is no permission of the release that is missing: those of an administrator.
+    #[must_use]
+    pub fn all(&self, release: Release) -> bool {
+        Scope::all(release).all(|scope| Permission::ALL.iter().all(|p| self.allow(scope, *p)))
+    }
+
     /// Whether a permission is there.
     #[must_use]
     pub fn allow(&self, scope: Scope, permission: Permission) -> bool {

@@ -103,6 +103,8 @@ pub enum Access {
     Login,
     /// Who has this permission.
     Granted(Scope, Permission),
+    /// Who has every permission of the release.
+    Administrator,
 }
 
 /// Where a parameter comes from.
@@ -287,6 +289,13 @@ impl Operation {
     #[must_use]
     pub const fn public(mut self) -> Self {
         self.access = Access::Public;
+        self
+    }
+
+    /// For administrators.
+    #[must_use]
+    pub const fn administrator(mut self) -> Self {
+        self.access = Access::Administrator;
         self
     }
 

@@ -14,6 +14,7 @@ use super::query;
 use super::reply::{Body, Reply};
 use super::router::{Route, Router, Twice};
 use super::version::ApiVersion;
+use crate::Release;
 use crate::audit;
 use crate::auth::Caller;
 use crate::dashboard::Dashboard;
@@ -165,7 +166,7 @@ impl Api {
         if op.method != Verb::Get {
             audit::record(&self.0.dash, op, &args, &path, caller.as_deref(), peer);
         }
-        let caller = authorize(op.access, caller)?;
+        let caller = authorize(op.access, self.0.dash.release(), caller)?;
         if let Some(version) = op.version {
             check_version(version, headers)?;
         }
@@ -287,21 +288,23 @@ pub fn token(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-fn authorize(access: Access, caller: Option<Arc<Caller>>) -> Result<Option<Arc<Caller>>, ApiError> {
-    let unauthorized =
-        || ApiError::http(StatusCode::UNAUTHORIZED, "You are not authorized to access that resource");
-    match access {
-        Access::Public => Ok(caller),
-        Access::Login => caller.map(Some).ok_or_else(unauthorized),
-        Access::Granted(scope, permission) => {
-            let caller = caller.ok_or_else(unauthorized)?;
-            if !caller.grants.allow(scope, permission) {
-                let detail = "You don't have permissions to access that resource";
-                return Err(ApiError::http(StatusCode::FORBIDDEN, detail));
-            }
-            Ok(Some(caller))
-        }
-    }
+fn authorize(
+    access: Access,
+    release: Release,
+    caller: Option<Arc<Caller>>,
+) -> Result<Option<Arc<Caller>>, ApiError> {
+    let Some(caller) = caller else {
+        let detail = "You are not authorized to access that resource";
+        let unauthorized = || ApiError::http(StatusCode::UNAUTHORIZED, detail);
+        return if access == Access::Public { Ok(None) } else { Err(unauthorized()) };
+    };
+    let may = match access {
+        Access::Public | Access::Login => true,
+        Access::Granted(scope, permission) => caller.grants.allow(scope, permission),
+        Access::Administrator => caller.grants.all(release),
+    };
+    let detail = "You don't have permissions to access that resource";
+    if may { Ok(Some(caller)) } else { Err(ApiError::http(StatusCode::FORBIDDEN, detail)) }
 }
 
 fn check_version(version: ApiVersion, headers: &HeaderMap) -> Result<(), ApiError> {

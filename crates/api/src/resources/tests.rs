@@ -49,7 +49,9 @@ async fn without_a_token_everything_but_public_operations_is_401() {
 async fn without_the_permission_every_scoped_operation_is_403() {
     for release in Release::ALL {
         let bench = bench(release).await;
-        for op in operations(release).filter(|op| matches!(op.access, Access::Granted(..))) {
+        for op in
+            operations(release).filter(|op| matches!(op.access, Access::Granted(..) | Access::Administrator))
+        {
             // The version is wrong too: permission is judged first.
             let answer = call(&bench, op, "77.0", Some("nobody")).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{} {}", op.method.name(), op.path);
@@ -153,6 +155,7 @@ fn access(op: &Operation) -> String {
         Access::Public => "public".to_owned(),
         Access::Login => "any-login".to_owned(),
         Access::Granted(scope, permission) => format!("{}:{}", scope.name(), permission.name()),
+        Access::Administrator => "administrator".to_owned(),
     }
 }
 

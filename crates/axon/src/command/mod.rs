@@ -11,7 +11,7 @@ use axon_core::{Command, CommandError, CommandOutput, Target};
 use axon_net::mon::record_steps;
 use axon_net::{Client, Event, EventReceiver};
 use axon_proto::osd_map::{OSDMap, follow};
-use axon_proto::{AuthEntity, EntityType, Message};
+use axon_proto::{AuthEntity, Message};
 use bytes::Bytes;
 use clap::Parser;
 use nix::errno::Errno;
@@ -45,7 +45,7 @@ pub struct Args {
     #[arg(long)]
     cluster: Option<String>,
     /// mon, mon.NAME, osd.N, mds.NAME (or gid, rank, fs:rank, *), pg.POOL.SEED, mgr, mgr.NAME.
-    #[arg(short, long, default_value = "mon", value_parser = target)]
+    #[arg(short, long, default_value = "mon")]
     target: Target,
     /// The file that travels with the command; - is standard input.
     #[arg(short, long)]
@@ -292,41 +292,11 @@ fn exit_code(errno: i32) -> ExitCode {
     ExitCode::from(u8::try_from(errno).unwrap_or(u8::MAX))
 }
 
-fn target(text: &str) -> Result<Target, String> {
-    let (kind, id) = text.split_once('.').unwrap_or((text, ""));
-    let given = || {
-        if id.is_empty() { Err(format!("{kind}. needs a name behind the dot")) } else { Ok(id.to_owned()) }
-    };
-    match (EntityType::from_name(kind), kind) {
-        (Some(EntityType::MON), _) if id.is_empty() => Ok(Target::Mon),
-        (Some(EntityType::MON), _) => Ok(Target::MonNamed(id.to_owned())),
-        (Some(EntityType::MGR), _) if id.is_empty() => Ok(Target::Mgr),
-        (Some(EntityType::MGR), _) => Ok(Target::MgrNamed(id.to_owned())),
-        (Some(EntityType::OSD), _) => {
-            id.parse().map(Target::Osd).map_err(|_| format!("{text:?}: osd.N was expected"))
-        }
-        (Some(EntityType::MDS), _) => Ok(Target::Mds(given()?)),
-        (_, "pg") => Ok(Target::Pg(given()?)),
-        _ => Err(format!("{text:?} is no mon, osd.N, mds.NAME, pg.POOL.SEED or mgr")),
-    }
-}
-
 const EINVAL: u8 = 22;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn targets_are_written_as_behind_ceph_tell() {
-        assert_eq!(target("mon"), Ok(Target::Mon));
-        assert_eq!(target("mon.a.b"), Ok(Target::MonNamed("a.b".into())));
-        assert_eq!(target("osd.12"), Ok(Target::Osd(12)));
-        assert_eq!(target("mds.demo:0"), Ok(Target::Mds("demo:0".into())));
-        assert_eq!(target("pg.1.a"), Ok(Target::Pg("1.a".into())));
-        assert_eq!(target("mgr.x"), Ok(Target::MgrNamed("x".into())));
-        assert!(target("osd.x").is_err() && target("mds").is_err() && target("rgw.a").is_err());
-    }
 
     #[test]
     fn words_that_look_like_options_belong_to_the_command() {

@@ -1,13 +1,13 @@
-//! Commands to one daemon, through REST and `axon command`, while that daemon dies and comes back.
+//! Commands to one daemon, through REST (an operation of the dashboard's, and `POST /api/axon/command`) and `axon command`, while that daemon dies and comes back.
 
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use axon_launcher::Kind;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::compare::get;
+use crate::compare::{Ask, get, post};
 use crate::{Bench, http};
 
 const PASSWORD: &str = "Restart-Pass-1!";
@@ -18,6 +18,7 @@ struct Case {
     /// All are asked at once. `PG` is a placement group that `osd.0` leads, `GID` the global id of `mds.a` at that moment.
     targets: &'static [&'static str],
     command: &'static [&'static str],
+    /// The dashboard's operation that asks the same daemon.
     rest: Option<&'static str>,
 }
 
@@ -43,7 +44,8 @@ const CASES: &[Case] = &[
 const ERRNOS: &[i32] = &[0, 1, 2, 6, 11, 38, 104, 110];
 const ENOENT: i32 = 2;
 const EAGAIN: i32 = 11;
-const STATUSES: &[u64] = &[200, 404, 503, 504];
+/// 400 is the daemon's own no.
+const STATUSES: &[u64] = &[200, 400, 404, 503, 504];
 /// For one answer, and for the daemon to answer again.
 const ANSWER_SECS: u64 = 8;
 const BACK_AT_MOST: Duration = Duration::from_secs(90);
@@ -68,13 +70,13 @@ struct Names {
     gid: u64,
 }
 
-/// Exit codes by target, and the status of the REST request; 200 where there is none.
+/// Exit codes of `axon command` by target, and statuses of REST: of the command by target, then of the dashboard's operation.
 #[derive(Debug, PartialEq)]
-struct Asked(Vec<i32>, u64);
+struct Asked(Vec<i32>, Vec<u64>);
 
 impl Asked {
     fn is_well(&self) -> bool {
-        self.0.iter().all(|code| *code == 0) && self.1 == 200
+        self.0.iter().all(|code| *code == 0) && self.1.iter().all(|status| *status == 200)
     }
 }
 
@@ -116,19 +118,45 @@ fn through_restart(bench: &Bench, case: &Case, names: &mut Names, token: &str) -
 /// All targets, and the REST request.
 fn ask(bench: &Bench, case: &Case, names: &Names, token: &str) -> Result<Asked> {
     let named = |target: &str| target.replace("PG", &names.pg).replace("GID", &names.gid.to_string());
-    let codes = std::thread::scope(|scope| {
-        let one = |target: &&str| {
-            let target = named(target);
-            scope.spawn(move || run(bench, &target, case.command).context(target))
-        };
-        let all: Vec<_> = case.targets.iter().map(one).collect();
-        all.into_iter().map(|one| one.join().map_err(|_| anyhow!("panicked"))?).collect::<Result<Vec<_>>>()
-    })?;
-    let Some(path) = case.rest else { return Ok(Asked(codes, 200)) };
-    let answer = get(path).send(&bench.url(Kind::Axon).context("no port")?, Some(token))?;
+    let targets: Vec<String> = case.targets.iter().map(|target| named(target)).collect();
+    let asks: Vec<Ask> = targets
+        .iter()
+        .map(|target| post("/api/axon/command", by_rest(target, case.command)))
+        .chain(case.rest.map(get))
+        .collect();
+    let url = bench.url(Kind::Axon).context("no port")?;
+    std::thread::scope(|scope| {
+        let codes: Vec<_> = targets
+            .iter()
+            .map(|target| scope.spawn(move || run(bench, target, case.command).context(target.clone())))
+            .collect();
+        let statuses: Vec<_> = asks.iter().map(|ask| scope.spawn(|| status(ask, &url, token))).collect();
+        let codes = codes.into_iter().map(|one| one.join().map_err(|_| anyhow!("panicked"))?);
+        let codes = codes.collect::<Result<Vec<_>>>()?;
+        let statuses = statuses.into_iter().map(|one| one.join().map_err(|_| anyhow!("panicked"))?);
+        Ok(Asked(codes, statuses.collect::<Result<_>>()?))
+    })
+}
+
+/// The body of `POST /api/axon/command`; words are a prefix, as none of these commands has arguments.
+fn by_rest(target: &str, words: &[&str]) -> Value {
+    let command = match words {
+        [json] if json.starts_with('{') => serde_json::from_str(json).unwrap_or_default(),
+        words => json!({"prefix": words.join(" "), "format": "json"}),
+    };
+    json!({"target": target, "command": command, "timeout": ANSWER_SECS})
+}
+
+/// The status of an answer that is there in time and says why it is none.
+fn status(ask: &Ask, url: &str, token: &str) -> Result<u64> {
+    let begun = Instant::now();
+    let answer = ask.send(url, Some(token))?;
     let status = answer["status"].as_u64().unwrap_or_default();
-    ensure!(STATUSES.contains(&status), "{path} answers {answer}");
-    Ok(Asked(codes, status))
+    ensure!(STATUSES.contains(&status), "{} answers {answer}", ask.path);
+    ensure!(status == 200 || answer["body"]["detail"].is_string(), "{} does not say why: {answer}", ask.path);
+    let at_most = Duration::from_secs(ANSWER_SECS + 2);
+    ensure!(begun.elapsed() < at_most || ask.method == "GET", "{} took {:?}", ask.path, begun.elapsed());
+    Ok(status)
 }
 
 /// The exit code of `axon command`, in time and with a word if it is not 0.
@@ -252,7 +280,7 @@ fn token(bench: &Bench) -> Result<String> {
     let file = bench.cluster.dir().join("restart.password");
     std::fs::write(&file, PASSWORD)?;
     let file = file.to_str().context("the folder's name is not UTF-8")?;
-    let made = bench.cluster.ceph(&["dashboard", "ac-user-create", "restarter", "-i", file, "read-only"])?;
+    let made = bench.cluster.ceph(&["dashboard", "ac-user-create", "restarter", "-i", file, "administrator"])?;
     let base = bench.url(Kind::Axon).context("no port")?;
     http::login(&base, "restarter", PASSWORD)
         .with_context(|| String::from_utf8_lossy(&made.stderr).trim().to_owned())
