@@ -280,7 +280,8 @@ fn token(bench: &Bench) -> Result<String> {
     let file = bench.cluster.dir().join("restart.password");
     std::fs::write(&file, PASSWORD)?;
     let file = file.to_str().context("the folder's name is not UTF-8")?;
-    let made = bench.cluster.ceph(&["dashboard", "ac-user-create", "restarter", "-i", file, "administrator"])?;
+    let made =
+        bench.cluster.ceph(&["dashboard", "ac-user-create", "restarter", "-i", file, "administrator"])?;
     let base = bench.url(Kind::Axon).context("no port")?;
     http::login(&base, "restarter", PASSWORD)
         .with_context(|| String::from_utf8_lossy(&made.stderr).trim().to_owned())
