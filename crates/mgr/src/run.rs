@@ -435,6 +435,10 @@ impl Runner {
                     self.dispatcher.native().options_changed();
                 }
                 Effect::FullOsdMap => self.client.subscribe("osdmap", 0).await,
+                Effect::AskDigest => {
+                    self.client.unsubscribe("mgrdigest").await;
+                    self.client.subscribe("mgrdigest", 0).await;
+                }
                 Effect::Run(request) => {
                     let (Some(session), Some(handle)) =
                         (self.owner.session(request.session), self.handles.get(&request.session))

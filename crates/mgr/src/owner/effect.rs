@@ -27,6 +27,8 @@ pub enum Effect {
     Syslog { priority: u8, text: String },
     /// Ask for a full OSD map: an increment did not fit.
     FullOsdMap,
+    /// Ask for the monitors' digest anew: none has come for a while.
+    AskDigest,
     /// Tell the stock modules that something has changed (`ActivePyModules::notify_all`).
     Notify(&'static str),
     /// Tell them that options may have changed.

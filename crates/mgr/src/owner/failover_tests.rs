@@ -4,6 +4,7 @@ use super::testing::{NO_COUNTERS, at_ms, chosen, osd, standby};
 use super::{Effect, Owner};
 use axon_core::daemons::DaemonKey;
 use axon_proto::mgr_map::{MgrMap, StandbyInfo};
+use axon_proto::msgs::mgr_digest::MMgrDigest;
 use axon_proto::msgs::mgr_map::MMgrMap;
 use axon_proto::msgs::mgr_open::MMgrOpen;
 use axon_proto::msgs::mgr_report::MMgrReport;
@@ -77,4 +78,24 @@ fn who_leaves_does_not_come_back_by_a_beacon() {
     owner.handle_leaving();
     owner.handle_tick(UTime::ZERO);
     assert!(!owner.take_effects().iter().any(is_beacon));
+}
+
+#[test]
+fn a_digest_that_does_not_come_is_asked_for_again() {
+    let (mut owner, _) = standby();
+    let asked_at = |owner: &mut Owner, secs: u32| {
+        owner.handle_tick(UTime { sec: secs, nsec: 0 });
+        owner.take_effects().iter().any(|e| matches!(e, Effect::AskDigest))
+    };
+    assert!(!asked_at(&mut owner, 100), "the first one is on its way");
+    assert!(!asked_at(&mut owner, 119));
+    assert!(asked_at(&mut owner, 121));
+    assert!(!asked_at(&mut owner, 123), "once");
+    let digest = MMgrDigest { mon_status_json: "{}".into(), health_json: "{}".into() };
+    owner.handle_mon_message(Message::from(digest), UTime { sec: 135, nsec: 0 });
+    owner.take_effects();
+    assert!(!asked_at(&mut owner, 154));
+    assert!(asked_at(&mut owner, 155));
+    assert!(!asked_at(&mut owner, 50), "the clock was set back");
+    assert!(asked_at(&mut owner, 70));
 }

@@ -65,6 +65,8 @@ pub struct Owner {
     /// OSDs that have reported since the activation; `None` once all have, or waiting for them was given up.
     reported_osds: Option<BTreeSet<i32>>,
     activated: UTime,
+    /// By when (in seconds) the next digest of the monitors should be here; 0 before the first tick.
+    digest_due: u32,
     server_addrs: EntityAddrVec,
     services: BTreeMap<String, String>,
     /// What the stock modules have told.
@@ -108,6 +110,7 @@ impl Owner {
             leaving: false,
             reported_osds: None,
             activated: UTime::ZERO,
+            digest_due: 0,
             server_addrs: EntityAddrVec::default(),
             services: BTreeMap::new(),
             board: Arc::default(),
@@ -264,6 +267,7 @@ impl Owner {
             tracing::warn!(?missing, "still becoming active");
         }
         self.send_beacon();
+        self.expect_digest(now);
         if self.is_chosen() {
             self.send_report(now);
             self.adjust_pgs();

@@ -17,7 +17,23 @@ use std::sync::Arc;
 pub const SUBSCRIPTIONS: [&str; 8] =
     ["mgrmap", "monmap", "osdmap", "fsmap", "servicemap", "mgrdigest", "kv:mgr/", "kv:device/"];
 
+/// The monitors send a digest every 5 s (`mon_mgr_digest_period`).
+const DIGEST_LATE_SECS: u32 = 20;
+
 impl Owner {
+    /// A monitor forgets its timer for digests, or us, in ways that we do not see (16.2 did once, and the manager never became
+    /// active). To be asked again costs it one digest.
+    pub(super) fn expect_digest(&mut self, now: UTime) {
+        let was_set_back = self.digest_due.saturating_sub(now.sec) > DIGEST_LATE_SECS;
+        if self.digest_due == 0 || was_set_back {
+            self.digest_due = now.sec + DIGEST_LATE_SECS;
+        } else if now.sec >= self.digest_due {
+            tracing::warn!("no digest of the monitors for {DIGEST_LATE_SECS} s; asking anew");
+            self.digest_due = now.sec + DIGEST_LATE_SECS;
+            self.effects.push(Effect::AskDigest);
+        }
+    }
+
     /// A message of the monitors. What is not a manager's business is ignored.
     pub fn handle_mon_message(&mut self, message: Message, now: UTime) {
         match message {
@@ -32,7 +48,10 @@ impl Owner {
                 self.effects.push(Effect::Notify("service_map"));
             }
             Message::MLogAck(m) => self.log.acknowledged(m.last),
-            Message::MMgrDigest(m) => self.handle_digest(&m.health_json, &m.mon_status_json),
+            Message::MMgrDigest(m) => {
+                self.digest_due = now.sec + DIGEST_LATE_SECS;
+                self.handle_digest(&m.health_json, &m.mon_status_json);
+            }
             Message::MConfig(m) => {
                 self.change_options(|state| {
                     Arc::make_mut(&mut state.settings).set_mon(&m.config);
