@@ -54,7 +54,7 @@ fn commands(cluster: &Cluster) -> Result<()> {
             };
             let mut command = Command::new(axon);
             command.args(["command", "-n", "client.admin", "-c"]).arg(&conf);
-            let out = command.args(["--target", target, words]).output()?;
+            let out = command.args(["--target", target]).args(words.split(' ')).output()?;
             ensure!(out.status.success(), "{target}: {}", String::from_utf8_lossy(&out.stderr));
             ensure!(!out.stdout.is_empty(), "{target}: nothing");
         }
