@@ -56,12 +56,21 @@ pub fn daemons_answer_through_their_restart(bench: &mut Bench) -> Result<()> {
     bench.cluster.wait_well(&[], Duration::from_secs(120))?;
     let token = token(bench)?;
     let mut names = Names { pg: pg_of(bench)?, gid: mds_gid(bench)?.context("mds.a is not in the map")? };
-    for case in CASES {
+    // A monitor that is told something wants every capability, which `profile mgr` is not.
+    may_tell_monitors(bench, "allow *")?;
+    let done = CASES.iter().try_for_each(|case| {
         through_restart(bench, case, &mut names, &token)
             .with_context(|| format!("{:?} while {} restarts", case.targets, case.daemon))?;
-        bench.cluster.wait_well(&[], Duration::from_secs(120))?;
-    }
-    Ok(())
+        bench.cluster.wait_well(&[], Duration::from_secs(120)).map(|_| ())
+    });
+    may_tell_monitors(bench, "profile mgr")?;
+    done
+}
+
+/// What the manager's key may do at the monitors.
+fn may_tell_monitors(bench: &Bench, mon: &str) -> Result<()> {
+    let caps = ["mon", mon, "osd", "allow *", "mds", "allow *"];
+    bench.mon(json!({"prefix": "auth caps", "entity": "mgr.x", "caps": caps})).map(|_| ())
 }
 
 /// What targets are called that have no fixed name.
