@@ -81,6 +81,15 @@ fn who_leaves_does_not_come_back_by_a_beacon() {
 }
 
 #[test]
+fn who_becomes_active_subscribes_to_digests_anew() {
+    let (mut owner, _) = standby();
+    let effects = map(&mut owner, 7, &[]);
+    assert!(effects.iter().any(|e| matches!(e, Effect::AskDigest)), "{effects:?}");
+    let effects = map(&mut owner, 7, &[8]);
+    assert!(!effects.iter().any(|e| matches!(e, Effect::AskDigest)), "once");
+}
+
+#[test]
 fn a_digest_that_does_not_come_is_asked_for_again() {
     let (mut owner, _) = standby();
     let asked_at = |owner: &mut Owner, secs: u32| {

@@ -299,6 +299,9 @@ impl Owner {
 
     fn activate(&mut self, now: UTime) {
         self.activated = now;
+        // When the monitors drop an active manager they stop their timer of digests, until the next one subscribes
+        // (`MgrMonitor::drop_active`): to have done so as a standby is not enough.
+        self.effects.push(Effect::AskDigest);
         self.reported_osds = Some(BTreeSet::new());
         self.service_map = None;
         self.got_service_map();

@@ -21,8 +21,8 @@ pub const SUBSCRIPTIONS: [&str; 8] =
 const DIGEST_LATE_SECS: u32 = 20;
 
 impl Owner {
-    /// A monitor forgets its timer for digests, or us, in ways that we do not see (16.2 did once, and the manager never became
-    /// active). To be asked again costs it one digest.
+    /// Without digests health would stay as it was for ever, and a monitor has one timer for all who subscribed, which it stops for
+    /// reasons of its own. To be asked again costs it one digest.
     pub(super) fn expect_digest(&mut self, now: UTime) {
         let was_set_back = self.digest_due.saturating_sub(now.sec) > DIGEST_LATE_SECS;
         if self.digest_due == 0 || was_set_back {
