@@ -30,8 +30,9 @@ pub fn both_ways(bench: &mut Bench) -> Result<()> {
 
     fail_over(bench, Kind::Axon)?;
     find(bench, Kind::Axon, &left)?;
+    left.push(leave(bench, Kind::Axon, "failover-axon")?);
+    health_follows(bench, &left)?;
     if has_rest {
-        left.push(leave(bench, Kind::Axon, "failover-axon")?);
         redirects(bench, Kind::Ceph, Kind::Axon)?;
     }
     bench.pgs_follow_a_dying_osd("osd.2", ALLOWED)?;
@@ -46,6 +47,7 @@ pub fn both_ways(bench: &mut Bench) -> Result<()> {
     bench.cluster.stop(&format!("mgr.{}", Bench::id(Kind::Ceph)))?;
     took_over(bench, Kind::Axon)?;
     find(bench, Kind::Axon, &left)?;
+    health_follows(bench, &left)?;
 
     bench.stand_by(Kind::Ceph)?;
     bench.cluster.stop(&format!("mgr.{}", Bench::id(Kind::Axon)))?;
@@ -55,6 +57,7 @@ pub fn both_ways(bench: &mut Bench) -> Result<()> {
     bench.cluster.kill(&format!("mgr.{}", Bench::id(Kind::Ceph)))?;
     took_over(bench, Kind::Axon)?;
     find(bench, Kind::Axon, &left)?;
+    health_follows(bench, &left)?;
     bench.pgs_follow_a_dying_osd("osd.1", ALLOWED)?;
     Ok(())
 }
@@ -135,6 +138,30 @@ fn find(bench: &Bench, at: Kind, left: &[Left]) -> Result<()> {
     ensure!(instance == Some(&url_of(last.user)), "the setting at {at:?}: {setting}");
     Ok(())
 }
+
+/// What the monitors say about health reaches the manager that took over: they stop telling it when they drop an active one.
+fn health_follows(bench: &Bench, left: &[Left]) -> Result<()> {
+    let (base, last) = (bench.url(Kind::Axon).context("no port")?, left.last().context("no user")?);
+    let result = [("osd set", true), ("osd unset", false)].into_iter().try_for_each(|(prefix, there)| {
+        bench.mon(json!({"prefix": prefix, "key": "nodeep-scrub"}))?;
+        let begun = Instant::now();
+        loop {
+            let answer = get("/api/health/minimal").send(&base, Some(&last.token))?;
+            let checks = answer.pointer("/body/health/checks").and_then(Value::as_array);
+            let checks = checks.with_context(|| format!("no health checks in {answer}"))?;
+            if checks.iter().any(|check| check["type"] == "OSDMAP_FLAGS") == there {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < HEALTH_AT_MOST, "after `{prefix} nodeep-scrub`: {checks:?}");
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    });
+    let _ = bench.mon(json!({"prefix": "osd unset", "key": "nodeep-scrub"}));
+    result
+}
+
+/// Digests come every 5 s, or when something changes.
+const HEALTH_AT_MOST: Duration = Duration::from_secs(15);
 
 /// The standby's port leads to the active manager.
 fn redirects(bench: &Bench, standby: Kind, active: Kind) -> Result<()> {
