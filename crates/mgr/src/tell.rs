@@ -8,6 +8,7 @@ use crate::run::{Report, now};
 use axon_core::config::{Level, OptionDesc, Schema, Settings};
 use axon_core::tell::{self, Action, Counter, Needs, OpTracker, OwnPerf};
 use axon_core::{Cluster, Command, CommandError, CommandOutput, State, Target};
+use axon_net::auth::AuthContext;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::Value;
 use std::fmt;
@@ -25,7 +26,9 @@ const DESCRIBE_SECS_MAX: u64 = 5;
 const SET_WAIT_MS_MAX: u64 = 2_000;
 const SET_POLL_MS: u64 = 5;
 
+const EIO: i32 = 5;
 const EAGAIN: i32 = 11;
+const EINVAL: i32 = 22;
 
 /// What the manager is in: the process with its log, and who looks after it.
 pub trait Process: fmt::Debug + Send + Sync {
@@ -59,6 +62,7 @@ pub trait Process: fmt::Debug + Send + Sync {
 /// What answers them. There is one, before the first session with a monitor already.
 pub struct Tell {
     cluster: OnceLock<Cluster>,
+    auth: OnceLock<Arc<AuthContext>>,
     /// What is known before the cluster is.
     first: Arc<State>,
     reports: mpsc::Sender<Report>,
@@ -71,12 +75,18 @@ impl Tell {
     pub fn new(settings: Settings, reports: mpsc::Sender<Report>, process: Arc<dyn Process>) -> Self {
         let first = Arc::new(State { settings: Arc::new(settings), ..State::default() });
         let (perf, ops) = (OwnPerf::default(), OpTracker::default());
-        Tell { cluster: OnceLock::new(), first, reports, process, perf, ops }
+        Tell { cluster: OnceLock::new(), auth: OnceLock::new(), first, reports, process, perf, ops }
     }
 
-    /// Gives the handle that commands read from. Once.
-    pub fn attach(&self, cluster: Cluster) {
+    /// Gives the handle that commands read from, and who the manager is towards the cluster. Once.
+    pub fn attach(&self, cluster: Cluster, auth: Arc<AuthContext>) {
         let _ = self.cluster.set(cluster);
+        let _ = self.auth.set(auth);
+    }
+
+    fn auth(&self) -> Result<&AuthContext, (i32, String)> {
+        let auth = self.auth.get().map(Arc::as_ref);
+        auth.ok_or_else(|| (EAGAIN, "no monitor has been reached yet".to_owned()))
     }
 
     /// The newest snapshot, or what is known before the first.
@@ -101,25 +111,35 @@ impl Tell {
         let (perf, ops) = (&self.perf, &self.ops);
         let done = tell::run(&tell::Ask { command, state: &state, schema: &schema, perf, ops, now: now() });
         for action in done.actions {
-            if let Err(why) = self.carry_out(action).await {
-                return CommandOutput::failed(5, why);
+            if let Err((errno, why)) = self.carry_out(action).await {
+                return CommandOutput::failed(errno, why);
             }
         }
         done.output
     }
 
-    async fn carry_out(&self, action: Action) -> Result<(), String> {
+    async fn carry_out(&self, action: Action) -> Result<(), (i32, String)> {
+        let eio = |why| (EIO, why);
         match action {
             Action::ReopenLog => {
-                self.process.reopen().map_err(|why| format!("the log file cannot be opened anew: {why}"))
+                self.process.reopen().map_err(|why| eio(format!("the log file cannot be opened anew: {why}")))
             }
             Action::DumpLog => {
-                self.process.dump_log().map_err(|why| format!("the log file cannot be written: {why}"))
+                self.process.dump_log().map_err(|why| eio(format!("the log file cannot be written: {why}")))
+            }
+            Action::RotateKey(key) => {
+                let rotated = self.auth()?.rotate_key(&key.0).map_err(|why| (EINVAL, why));
+                rotated.inspect(|()| tracing::info!("the manager's own key was replaced"))
+            }
+            Action::WipeSecrets => {
+                tracing::info!("rotating keys and tickets are forgotten");
+                self.auth()?.wipe();
+                Ok(())
             }
             Action::SetOption { name, value } => {
                 tracing::info!(name, set = value.is_some(), "option changed at runtime");
                 let report = Report::SetOption { name: name.clone(), value: value.clone() };
-                self.reports.send(report).await.map_err(|_| "the manager is stopping".to_owned())?;
+                self.reports.send(report).await.map_err(|_| eio("the manager is stopping".to_owned()))?;
                 for _ in 0..SET_WAIT_MS_MAX / SET_POLL_MS {
                     let state = self.state();
                     let set = state.settings.levels(&name).and_then(|levels| levels.get(&Level::Override));
@@ -128,7 +148,7 @@ impl Tell {
                     }
                     tokio::time::sleep(Duration::from_millis(SET_POLL_MS)).await;
                 }
-                Err(format!("{name} was not taken over in time"))
+                Err(eio(format!("{name} was not taken over in time")))
             }
         }
     }

@@ -6,7 +6,7 @@
 //! `format` says otherwise (`json`, `xml`, `xml-pretty`).
 //!
 //! Not here: upstream's commands on parts that Axon does not have (the libcephfs client in `ceph-mgr`, memory pools, the
-//! messengers, `raise`) and `rotate-key`. They are not in `help` either.
+//! messengers, `raise`). They are not in `help` either.
 
 mod config;
 mod counters;
@@ -23,6 +23,7 @@ use crate::config::Schema;
 use crate::state::State;
 use axon_proto::{Release, UTime};
 use serde_json::{Map, Value, json};
+use std::fmt;
 
 /// What a handler reads.
 #[derive(Clone, Copy)]
@@ -53,6 +54,20 @@ pub enum Action {
     ReopenLog,
     /// Writes the lines that were kept to the log file.
     DumpLog,
+    /// From the next login on the manager has this key, in base64.
+    RotateKey(Key),
+    /// Forgets rotating keys and tickets; they are fetched again.
+    WipeSecrets,
+}
+
+/// A key in base64, which no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key(pub String);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
 }
 
 /// What a command leads to.
@@ -95,6 +110,11 @@ impl Answer {
         Answer { retval: -errno, outs: outs.into(), body: Body::Text(String::new()), actions: Vec::new() }
     }
 
+    /// Nothing to say.
+    fn silent() -> Answer {
+        Answer { body: Body::Text(String::new()), ..Answer::json(Value::Null) }
+    }
+
     fn with(mut self, action: Action) -> Answer {
         self.actions.push(action);
         self
@@ -129,6 +149,11 @@ const GENERAL: &[Row] = &[
     row("log flush", "flush log entries to log file", |_| Answer::json(json!({}))),
     row("log dump", "dump recent log entries to log file", |_| Answer::json(json!({})).with(Action::DumpLog)),
     row("log reopen", "reopen log file", |_| Answer::json(json!({})).with(Action::ReopenLog)),
+    since(Release::Reef, row("rotate-key", "rotate live authentication key", rotate_key)),
+    since(
+        Release::Tentacle,
+        row("wipe-rotating-secrets", "wipe rotating secrets", |_| Answer::silent().with(Action::WipeSecrets)),
+    ),
 ];
 
 /// `CEPH_ADMIN_SOCK_VERSION`.
@@ -252,6 +277,12 @@ fn bare_truths(argument: &mut Value) {
     if let Some(req) = argument.get_mut("req") {
         *req = Value::from(req.as_str() != Some("false"));
     }
+}
+
+/// `MonClient::call`: the key is the command's input.
+fn rotate_key(ask: &Ask<'_>) -> Answer {
+    let key = Key(String::from_utf8_lossy(&ask.command.input).trim().to_owned());
+    Answer::silent().with(Action::RotateKey(key))
 }
 
 /// Upstream's standby says nothing here, and its active manager speaks of the libcephfs client in it.

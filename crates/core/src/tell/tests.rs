@@ -84,7 +84,7 @@ impl Bench {
                     settings.set(Level::Override, name, value.clone())
                 }
                 Action::SetOption { name, value: None } => settings.unset(Level::Override, name),
-                Action::ReopenLog | Action::DumpLog => {}
+                Action::ReopenLog | Action::DumpLog | Action::RotateKey(_) | Action::WipeSecrets => {}
             }
         }
     }
@@ -310,4 +310,17 @@ fn heartbeats_are_listed_slowest_first_from_the_threshold_on() {
     assert_eq!((&entries[0]["average"]["5min"], &entries[0]["stale"]), (&json!(2000.25), &json!(true)));
     let given = bench.json(&Command::json("dump_osd_network").arg("value", 1800));
     assert_eq!(given["entries"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_new_key_is_taken_over_and_never_shown() {
+    let told = Command::plain("rotate-key").input("AQBsecret==\n");
+    let done = bench(Release::Reef).done(&told);
+    assert_eq!((done.output.retval, done.output.outbl.len()), (0, 0));
+    assert_eq!(done.actions, [Action::RotateKey(Key("AQBsecret==".to_owned()))]);
+    assert!(!format!("{done:?}").contains("secret"));
+    assert_eq!(bench(Release::Pacific).refused(&told).0, -EINVAL, "18.2 has it first");
+    let wipe = Command::plain("wipe-rotating-secrets");
+    assert_eq!(bench(Release::Tentacle).done(&wipe).actions, [Action::WipeSecrets]);
+    assert_eq!(bench(Release::Reef).refused(&wipe).0, -EINVAL, "20.2 has it first");
 }

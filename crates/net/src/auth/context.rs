@@ -87,6 +87,16 @@ impl AuthContext {
         }
     }
 
+    /// A new key, in base64, from the next login on (`rotate-key` of `MonClient::call`).
+    pub fn rotate_key(&self, base64: &str) -> Result<(), String> {
+        let key = CryptoKey::from_base64(base64).map_err(|why| format!("error decoding key: {why}"))?;
+        if self.state().principal.is_none() {
+            return Err("cephx not enabled; no key to rotate".to_owned());
+        }
+        self.replace_key(key);
+        Ok(())
+    }
+
     pub(super) fn now(&self) -> UTime {
         self.clock.now()
     }

@@ -1,6 +1,7 @@
-//! The manager's own key is rotated while it runs: Axon reads the new one from its file, and nobody has to start it again.
+//! The manager's own key is rotated while it runs: Axon reads the new one from its file, or is told it, and nobody has to start it
+//! again.
 //!
-//! Upstream's manager reads its keyring once and has to be started anew.
+//! Upstream's manager reads its keyring once, and has to be told since 18.2 or started anew.
 
 use std::time::{Duration, Instant};
 
@@ -30,9 +31,39 @@ pub fn a_rotated_one_is_read_from_its_file(bench: &mut Bench) -> Result<()> {
     std::fs::write(&keyring, new)?;
     wait_logged(bench, log, "trying the new key")?;
     is_in_charge(bench, "12").context("with the new key")?;
+    if bench.release() > Release::Pacific {
+        is_told(bench).context("told a new key")?;
+    }
     ensure!(gid()? == before && bench.cluster.process("mgr.x")?.pid == pid, "it is another manager");
     bench.cluster.ceph_ok(&["config", "rm", "mgr", OPTION])?;
     bench.cluster.wait_well(&[], Duration::from_secs(120)).map(drop)
+}
+
+/// By `rotate-key`, before the monitors refuse the old one: the file, which has the old one still, is not looked at.
+fn is_told(bench: &Bench) -> Result<()> {
+    let keyring = bench.cluster.dir().join("mgr/x/keyring");
+    let (old, log) = (std::fs::read_to_string(&keyring)?, bench.log_of("mgr.x")?.len());
+    let new = rotate(&bench.cluster, &old)?;
+    let key = new.lines().find_map(|line| line.trim().strip_prefix("key = ")).context("no key")?;
+    let file = bench.cluster.dir().join("told.key");
+    let path = file.to_str().context("the folder's name is not UTF-8")?;
+    std::fs::write(&file, "no key")?;
+    let refused = bench.cluster.ceph(&["tell", "mgr.x", "rotate-key", "-i", path])?;
+    ensure!(refused.status.code() == Some(22), "what is no key: {refused:?}");
+    std::fs::write(&file, key)?;
+    bench.cluster.ceph_ok(&["tell", "mgr.x", "rotate-key", "-i", path])?;
+    std::fs::remove_file(&file)?;
+    bench.cluster.kill("mon.a")?;
+    bench.cluster.start("mon.a")?;
+    bench.cluster.wait_quorum()?;
+    is_in_charge(bench, "13")?;
+    if bench.release() == Release::Tentacle {
+        bench.cluster.ceph_ok(&["tell", "mgr.x", "wipe-rotating-secrets"])?;
+        is_in_charge(bench, "14").context("with its secrets wiped")?;
+    }
+    let said = bench.log_of("mgr.x")?;
+    ensure!(said.get(log..).is_some_and(|new| !new.contains("the monitors refuse")), "it was refused");
+    std::fs::write(&keyring, new).map_err(Into::into)
 }
 
 /// Gives `mgr.x` another key at the monitors; the keyring with it.

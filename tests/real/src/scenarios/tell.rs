@@ -97,8 +97,6 @@ const NOT_THERE: &[&str] = &[
     "messenger dump",
     "objecter_requests",
     "raise",
-    "rotate-key",
-    "wipe-rotating-secrets",
 ];
 
 /// Every answer that both give is the same, a value set on Axon reaches its daemons and goes again, and nothing is answered
