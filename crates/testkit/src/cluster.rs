@@ -1,11 +1,12 @@
 //! A client of a cluster that the launcher made.
 
 use anyhow::Result;
-use axon_launcher::Cluster;
+use axon_launcher::{Cluster, Managers, Options, Release};
 use axon_net::{Client, Config, Event, EventReceiver};
 use axon_proto::Message;
 use axon_proto::osd_map::{OSDMap, follow};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The `[global]` options of the cluster's `ceph.conf`, with some replaced.
@@ -21,6 +22,26 @@ pub async fn config(cluster: &Cluster, name: &str, replaced: &[(&str, &str)]) ->
     values.insert("keyring".to_owned(), cluster.dir().join("keyring").display().to_string());
     values.extend(replaced.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
     Ok(Config::load(name.parse()?, &|option| values.get(option).cloned()).await?)
+}
+
+/// Runs `scenario` on the running cluster of that release in the folder `AXON_REAL_DIR`, or, without that, on one that is made as
+/// `change` says and taken down again. For tests that are started by hand.
+pub fn with_cluster<T>(
+    release: Release,
+    change: impl FnOnce(Options) -> Options,
+    scenario: impl AsyncFnOnce(&Cluster) -> Result<T>,
+) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    if let Some(dir) = std::env::var_os("AXON_REAL_DIR") {
+        let cluster = Cluster::open(PathBuf::from(dir).join(release.name()))?;
+        return runtime.block_on(scenario(&cluster));
+    }
+    let dir = std::env::temp_dir().join(format!("axon-{}-{}", release.name(), std::process::id()));
+    let options = change(Options { managers: Managers::None, ..Options::new(release, dir) });
+    let cluster = Cluster::up(&options, &|line: &str| println!("{line}"))?;
+    let result = runtime.block_on(scenario(&cluster));
+    cluster.down(false)?;
+    result
 }
 
 /// Keeps the OSD map and hands each epoch to the client, as a manager does; ends with the client.

@@ -14,5 +14,5 @@ pub mod process;
 mod rng;
 pub mod soak;
 
-pub use cluster::{config, follow_osd_map, host_python_modules};
+pub use cluster::{config, follow_osd_map, host_python_modules, with_cluster};
 pub use rng::Rng;

@@ -13,9 +13,10 @@ use axon_net::auth::{AuthContext, AuthPolicy, CephxServerAuth, MonClientAuth, Re
 use axon_net::connection::{Bounds, Connected, ConnectionEvent, Dial, GlobalSeq, connect};
 use axon_proto::msgs::{auth::MAuth, auth_reply::MAuthReply, mgr_beacon::MMgrBeacon};
 use axon_proto::{AddrType, AuthEntity, EntityAddr, EntityAddrVec, EntityType, Message, Payload};
+use axon_testkit::with_cluster;
 use bytes::Bytes;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,19 +47,8 @@ fn cephx_with_tentacle() {
 }
 
 fn run(release: Release) {
-    let say = |line: &str| println!("{line}");
-    let given = std::env::var_os("AXON_REAL_DIR").map(|d| PathBuf::from(d).join(release.name()));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    if let Some(dir) = given {
-        let cluster = Cluster::open(dir).unwrap();
-        return runtime.block_on(scenario(&cluster)).unwrap();
-    }
-    let dir = std::env::temp_dir().join(format!("axon-cephx-{}-{}", release.name(), std::process::id()));
-    let options = Options { osds: 1, mds: 0, data: false, ..Options::new(release, dir) };
-    let cluster = Cluster::up(&options, &say).unwrap();
-    let result = runtime.block_on(scenario(&cluster));
-    cluster.down(false).unwrap();
-    result.unwrap();
+    let options = |options| Options { osds: 1, mds: 0, data: false, ..options };
+    with_cluster(release, options, scenario).unwrap();
 }
 
 /// A manager's identity in the cluster.

@@ -15,8 +15,9 @@ use axon_net::auth::{AuthContext, AuthPolicy, MonClientAuth, ServiceClientAuth};
 use axon_net::connection::{Bounds, Connected, ConnectionEvent, Dial, connect, nonce};
 use axon_proto::msgs::{command::MCommand, command_reply::MCommandReply};
 use axon_proto::{AddrType, AuthEntity, EntityAddr, EntityType, Fsid, Message, Payload};
+use axon_testkit::with_cluster;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -40,17 +41,8 @@ fn every_algorithm_with_an_osd_of_tentacle() {
 }
 
 fn run(release: Release) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    if let Some(dir) = std::env::var_os("AXON_REAL_DIR") {
-        let cluster = Cluster::open(PathBuf::from(dir).join(release.name())).unwrap();
-        return runtime.block_on(scenario(&cluster)).unwrap();
-    }
-    let dir = std::env::temp_dir().join(format!("axon-compress-{}-{}", release.name(), std::process::id()));
-    let options = Options { osds: 2, mds: 0, data: false, ..Options::new(release, dir) };
-    let cluster = Cluster::up(&options, &|line: &str| println!("{line}")).unwrap();
-    let result = runtime.block_on(scenario(&cluster));
-    cluster.down(false).unwrap();
-    result.unwrap();
+    let options = |options| Options { osds: 2, mds: 0, data: false, ..options };
+    with_cluster(release, options, scenario).unwrap();
 }
 
 async fn scenario(cluster: &Cluster) -> Result<()> {

@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use axon_cephx::{KeyRing, Principal};
-use axon_launcher::{Cluster, Managers, Options, Release};
+use axon_launcher::{Cluster, Options, Release};
 use axon_msgr::auth::con_mode;
 use axon_msgr::{Compression, Limits, Local, Policy};
 use axon_net::auth::{AuthContext, AuthPolicy, CephxServerAuth, MonClientAuth};
@@ -19,10 +19,11 @@ use axon_proto::msgs::{mgr_command::MMgrCommand, pg_stats::MPGStats};
 use axon_proto::{
     AuthEntity, EntityAddr, EntityType, Fsid, Message, MessageHeader, Payload, RawMessage, features,
 };
+use axon_testkit::with_cluster;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,23 +52,8 @@ fn daemons_of_tentacle_connect() {
 }
 
 fn run(release: Release) {
-    let given = std::env::var_os("AXON_REAL_DIR").map(|d| PathBuf::from(d).join(release.name()));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    if let Some(dir) = given {
-        return runtime.block_on(scenario(&Cluster::open(dir).unwrap())).unwrap();
-    }
-    let dir = std::env::temp_dir().join(format!("axon-listen-{}-{}", release.name(), std::process::id()));
-    let options = Options {
-        osds: OSDS as _,
-        mds: 0,
-        data: false,
-        managers: Managers::None,
-        ..Options::new(release, dir)
-    };
-    let cluster = Cluster::up(&options, &|line: &str| println!("{line}")).unwrap();
-    let result = runtime.block_on(scenario(&cluster));
-    cluster.down(false).unwrap();
-    result.unwrap();
+    let options = |options| Options { osds: OSDS as _, mds: 0, data: false, ..options };
+    with_cluster(release, options, scenario).unwrap();
 }
 
 async fn scenario(cluster: &Cluster) -> Result<()> {

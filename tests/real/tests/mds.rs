@@ -7,9 +7,8 @@
 use anyhow::{Context, Result, ensure};
 use axon_core::{Command, CommandError, CommandOutput, Target};
 use axon_launcher::{Cluster, Options, Release};
-use axon_net::{Client, Config, connect};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use axon_net::{Client, connect};
+use axon_testkit::{config, with_cluster};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -33,22 +32,12 @@ fn mds_commands_with_tentacle() {
 }
 
 fn run(release: Release) {
-    let given = std::env::var_os("AXON_REAL_DIR").map(|d| PathBuf::from(d).join(release.name()));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    if let Some(dir) = given {
-        let cluster = Cluster::open(dir).unwrap();
-        return runtime.block_on(scenario(&cluster)).unwrap();
-    }
-    let dir = std::env::temp_dir().join(format!("axon-mds-{}-{}", release.name(), std::process::id()));
-    let options = Options { osds: 1, mds: 2, data: true, ..Options::new(release, dir) };
-    let cluster = Cluster::up(&options, &|line| println!("{line}")).unwrap();
-    let result = runtime.block_on(scenario(&cluster));
-    cluster.down(false).unwrap();
-    result.unwrap();
+    let options = |options| Options { osds: 1, mds: 2, ..options };
+    with_cluster(release, options, scenario).unwrap();
 }
 
 async fn scenario(cluster: &Cluster) -> Result<()> {
-    let (client, mut events) = connect(config(cluster).await?)?;
+    let (client, mut events) = connect(config(cluster, "client.admin", &[]).await?)?;
     tokio::spawn(async move { while events.recv().await.is_some() {} });
     client.ready(Duration::from_secs(20)).await?;
     every_spec_reaches_the_daemon(&client).await?;
@@ -199,17 +188,4 @@ fn signal(cluster: &Cluster, name: &str, signal: &str) -> Result<()> {
     let sent = std::process::Command::new("kill").args([signal, &pid.to_string()]).status()?;
     ensure!(sent.success(), "cannot send {signal} to mds.{name}");
     Ok(())
-}
-
-async fn config(cluster: &Cluster) -> Result<Config> {
-    let text = std::fs::read_to_string(cluster.conf_path())?;
-    let global = text.lines().skip_while(|l| l.trim() != "[global]").skip(1);
-    let mut values: BTreeMap<String, String> = global
-        .take_while(|l| !l.starts_with('['))
-        .filter_map(|l| l.split_once('='))
-        .map(|(k, v)| (k.trim().replace(' ', "_"), v.trim().to_owned()))
-        .collect();
-    // Paths in the file are as the daemons in their root see them.
-    values.insert("keyring".to_owned(), cluster.dir().join("keyring").display().to_string());
-    Ok(Config::load("client.admin".parse()?, &|option| values.get(option).cloned()).await?)
 }

@@ -8,12 +8,11 @@ use anyhow::{Context, Result, ensure};
 use axon_core::{Command, CommandError, CommandOutput, Target};
 use axon_denc::Decode;
 use axon_launcher::{Cluster, Options, Release};
-use axon_net::{Client, Config, Event, EventReceiver, connect};
+use axon_net::{Client, Event, EventReceiver, connect};
 use axon_proto::Message;
 use axon_proto::msgs::osd_map::MOSDMap;
 use axon_proto::osd_map::{Incremental, OSDMap};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use axon_testkit::{config, with_cluster};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -38,19 +37,8 @@ fn the_client_with_tentacle() {
 }
 
 fn run(release: Release) {
-    let say = |line: &str| println!("{line}");
-    let given = std::env::var_os("AXON_REAL_DIR").map(|d| PathBuf::from(d).join(release.name()));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    if let Some(dir) = given {
-        let cluster = Cluster::open(dir).unwrap();
-        return runtime.block_on(scenario(&cluster)).unwrap();
-    }
-    let dir = std::env::temp_dir().join(format!("axon-monc-{}-{}", release.name(), std::process::id()));
-    let options = Options { mons: 3, osds: 2, data: true, ..Options::new(release, dir) };
-    let cluster = Cluster::up(&options, &say).unwrap();
-    let result = runtime.block_on(scenario(&cluster));
-    cluster.down(false).unwrap();
-    result.unwrap();
+    let options = |options| Options { mons: 3, osds: 2, ..options };
+    with_cluster(release, options, scenario).unwrap();
 }
 
 async fn scenario(cluster: &Cluster) -> Result<()> {
@@ -70,21 +58,6 @@ async fn scenario(cluster: &Cluster) -> Result<()> {
     ensure!(client.my_global_id() == open.global_id, "the global id is kept over all sessions");
     client.shutdown();
     Ok(())
-}
-
-/// The options of the cluster's `ceph.conf`, with some replaced.
-async fn config(cluster: &Cluster, name: &str, replaced: &[(&str, &str)]) -> Result<Config> {
-    let text = std::fs::read_to_string(cluster.conf_path())?;
-    let global = text.lines().skip_while(|l| l.trim() != "[global]").skip(1);
-    let mut values: BTreeMap<String, String> = global
-        .take_while(|l| !l.starts_with('['))
-        .filter_map(|l| l.split_once('='))
-        .map(|(k, v)| (k.trim().replace(' ', "_"), v.trim().to_owned()))
-        .collect();
-    // Paths in the file are as the daemons in their root see them.
-    values.insert("keyring".to_owned(), cluster.dir().join("keyring").display().to_string());
-    values.extend(replaced.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())));
-    Ok(Config::load(name.parse()?, &|option| values.get(option).cloned()).await?)
 }
 
 async fn json(client: &Client, prefix: &str) -> Result<serde_json::Value> {
