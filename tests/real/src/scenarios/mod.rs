@@ -69,7 +69,7 @@ pub const ALL: &[Scenario] = &[
     row("autoscaling_is_shown_as_progress", everywhere, pgs::autoscaling_is_shown),
     row("bad_tokens_and_passwords_are_refused", everywhere, tokens::bad_ones_are_refused),
     row("a_cluster_that_speaks_only_v1_is_well_under_axon", everywhere, legacy::v1_is_enough),
-    row("a_cluster_on_ipv6_alone_is_well_under_axon", on_tentacle, ipv6::is_enough),
+    row("a_cluster_on_ipv6_alone_is_well_under_axon", everywhere, ipv6::is_enough),
     row("daemons_answer_through_their_restart", everywhere, restarts::daemons_answer_through_their_restart),
     row("a_manager_is_asked_by_name_while_it_restarts", everywhere, restarts::a_manager_is_asked_by_name),
     row("commands_end_in_time_through_a_partition", everywhere, partition::commands_end_in_time),
