@@ -6,6 +6,7 @@ mod commands_big;
 mod failover;
 mod faults;
 mod modules;
+mod place;
 mod rest;
 mod soak;
 
