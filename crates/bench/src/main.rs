@@ -2,6 +2,7 @@
 //! to compare with, a hyper server that does nothing but send a fixed body; `login` and `fetch` prepare them.
 //! `cargo xtask bench …` puts them together.
 
+mod answers;
 mod bare;
 mod command;
 mod failover;
@@ -33,6 +34,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Make the manager's large answers, without sockets; prints one JSON object.
+    Answers(answers::Options),
     /// Serve a fixed body to every request.
     Bare {
         #[arg(long)]
@@ -96,10 +99,13 @@ fn main() -> anyhow::Result<()> {
     if let Task::Modules(options) = &args.command {
         return modules::run(options);
     }
+    if let Task::Answers(options) = &args.command {
+        return answers::run(options);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match args.command {
         Task::Bare { port, body } => runtime.block_on(bare::serve(port, std::fs::read(body)?.into())),
-        Task::Command(_) | Task::Modules(_) => Ok(()),
+        Task::Answers(_) | Task::Command(_) | Task::Modules(_) => Ok(()),
         Task::Faults(options) => runtime.block_on(faults::run(options)),
         Task::Mgr(options) => runtime.block_on(mgr::run(options)),
         Task::Failover(options) => runtime.block_on(failover::run(options)),

@@ -10,9 +10,9 @@ use crate::tell::Tell;
 use arc_swap::ArcSwapOption;
 use axon_api::Dashboard;
 use axon_core::caps::{self, Allow};
-use axon_core::commands;
+use axon_core::commands::{self, Done, Kept, Row};
 use axon_core::tell::{Counter, Peer};
-use axon_core::{Cluster, Command, CommandError, CommandOutput, CommandSink, Target};
+use axon_core::{Cluster, Command, CommandError, CommandOutput, CommandSink, State, Target};
 use axon_net::Client;
 use axon_net::connection::ConnectionHandle;
 use axon_proto::log_entry::LogPriority;
@@ -23,6 +23,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -48,6 +49,7 @@ pub struct Dispatcher {
     reports: mpsc::Sender<Report>,
     tell: Arc<Tell>,
     native: Native,
+    kept: Arc<Kept>,
     /// Commands of sessions that have not been answered.
     unanswered: AtomicUsize,
     leaving: AtomicBool,
@@ -66,6 +68,7 @@ impl Dispatcher {
             reports,
             tell,
             native,
+            kept: Arc::default(),
             unanswered: AtomicUsize::new(0),
             leaving: AtomicBool::new(false),
             leads: AtomicBool::new(false),
@@ -235,10 +238,7 @@ impl Dispatcher {
             return CommandOutput::ok(body.to_string());
         }
         if let Some(row) = commands::find(command.prefix()) {
-            // Beside the runtime's threads: on a big map some of these take long.
-            let (command, state) = (command.clone(), state.clone());
-            let run = tokio::task::spawn_blocking(move || commands::run(row, &command, &state, now()));
-            let Ok(mut done) = run.await else {
+            let Some(mut done) = self.run_row(row, command, &state).await else {
                 return CommandOutput::failed(
                     5,
                     "the command ended in an error of its own; see the manager's log",
@@ -284,6 +284,30 @@ impl Dispatcher {
             Some(out) => out,
             None => CommandOutput::failed(22, format!("No handler found for '{}'", command.prefix())),
         }
+    }
+
+    /// `None`: it ended in a panic.
+    async fn run_row(&self, row: &'static Row, command: &Command, state: &Arc<State>) -> Option<Done> {
+        if let Some(output) = self.kept.find(row, command, state) {
+            return Some(output.into());
+        }
+        if row.is_short(state) {
+            let run = AssertUnwindSafe(|| commands::run(row, command, state, now()));
+            return std::panic::catch_unwind(run).ok();
+        }
+        // Beside the runtime's threads: on a big map these take long.
+        let (command, state, kept) = (command.clone(), state.clone(), self.kept.clone());
+        let run = tokio::task::spawn_blocking(move || {
+            let done = commands::run(row, &command, &state, now());
+            kept.keep(row, &command, &state, &done);
+            done
+        });
+        run.await.ok()
+    }
+
+    /// A snapshot has been published: answers made of older maps are let go.
+    pub fn follow(&self, state: &State) {
+        self.kept.follow(state);
     }
 
     /// Commands that arrive during an activation wait for it.

@@ -401,6 +401,7 @@ impl Runner {
             self.config.process.configure(&state.settings);
         }
         let mode = self.owner.module_mode();
+        self.dispatcher.follow(&state);
         self.dispatcher.set_leads(mode != Some(Mode::Standby));
         self.hosting.follow(&state, mode);
         for effect in self.owner.take_effects() {

@@ -1,6 +1,10 @@
 //! JSON that is written as it is gone through: objects whose members come from several places, and lists, without a tree of
 //! values in between. A PG map of 10,000 OSDs makes several megabytes of it.
 
+mod compact;
+
+pub use compact::write;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 

@@ -1,6 +1,7 @@
 //! `cargo xtask bench commands-big`: the manager's own commands on a cluster with thousands of OSDs in its maps, upstream's manager
-//! and then Axon, in one run on one cluster: time and size of each answer, a small command's time while large ones are in flight,
-//! and memory. Each manager runs alone while it is measured.
+//! and then Axon, in one run on one cluster: time of each answer (asked for the first time, and again of the same maps), the
+//! manager's processor time for it and its size, a small command's time while large ones are in flight, and memory. Each manager
+//! runs alone while it is measured.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,7 +27,8 @@ pub struct CommandsBig {
     /// Placement groups of a pool on the real OSDs, beside those of the other pools.
     #[arg(long, default_value_t = 512)]
     pgs: u32,
-    #[arg(long, default_value_t = 4.0)]
+    /// For each command and way to ask it.
+    #[arg(long, default_value_t = 3.0)]
     seconds: f64,
     #[arg(long)]
     port: Option<u16>,
@@ -123,7 +125,8 @@ impl Run<'_> {
         for (_, command) in asked() {
             bench.args(["--command", &command.to_string()]);
         }
-        bench.args(["--small", r#"{"prefix":"osd blocked-by"}"#]);
+        bench.args(["--pid", &self.cluster.process(&format!("mgr.{id}"))?.pid.to_string()]);
+        bench.args(["--small", r#"{"prefix":"pg stat"}"#]);
         bench.args(["--large", r#"{"prefix":"pg dump","format":"json"}"#]);
         let out = bench.output().context("cannot run axon-bench")?;
         ensure!(out.status.success(), "{who}: {}", String::from_utf8_lossy(&out.stderr).trim());
@@ -153,12 +156,17 @@ impl Run<'_> {
     fn compare(&self, managers: &[Value], told: &dyn Fn(&str)) -> Result<()> {
         let rows = |at: usize| managers.get(at).and_then(|m| m["commands"].as_array()).context("no figures");
         for ((name, _), (theirs, ours)) in asked().iter().zip(rows(0)?.iter().zip(rows(1)?)) {
-            let p50 = |row: &Value| row["p50_ms"].as_f64().unwrap_or_default();
+            let of = |row: &Value, how: &str, what: &str| row[how][what].as_f64().unwrap_or_default();
+            let pair = |how, what| {
+                let (theirs, ours) = (of(theirs, how, what), of(ours, how, what));
+                format!("{theirs:9.3} {ours:9.3} {:6.1}x", theirs / ours.max(0.001))
+            };
             told(&format!(
-                "{name:34} {:10.2} ms {:10.2} ms  {:6.1} times  {:>9} and {:>9} bytes, {} and {}",
-                p50(theirs),
-                p50(ours),
-                p50(theirs) / p50(ours).max(0.001),
+                "{name:32} ms {}, cpu {}, again {}, cpu {}; {:>8} and {:>8} bytes, {} and {}",
+                pair("fresh", "p50_ms"),
+                pair("fresh", "cpu_ms"),
+                pair("again", "p50_ms"),
+                pair("again", "cpu_ms"),
                 theirs["answer_bytes"],
                 ours["answer_bytes"],
                 theirs["retval"],

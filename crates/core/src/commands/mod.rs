@@ -5,6 +5,9 @@ mod arguments;
 mod config;
 mod device;
 mod force;
+#[cfg(test)]
+mod golden_tests;
+mod kept;
 mod modules;
 mod osd_df;
 mod osd_safety;
@@ -17,6 +20,7 @@ mod scrub;
 mod service;
 mod xml;
 
+pub use kept::Kept;
 pub use request::{Ask, Format, json_text};
 
 use request::EINVAL;
@@ -35,7 +39,19 @@ pub struct Row {
     pub module: &'static str,
     pub perm: &'static str,
     since: Release,
+    reads: Reads,
+    work: fn(&State) -> usize,
     run: fn(&Ask<'_>) -> Done,
+}
+
+/// What a command's answer is made of, beside its arguments; see `kept.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reads {
+    Anything,
+    /// The OSD map, the PG map and options.
+    Maps,
+    /// The same, but the clock too where the answer is plain text.
+    MapsUnlessPlain,
 }
 
 impl Row {
@@ -45,7 +61,16 @@ impl Row {
         module: &'static str,
         run: fn(&Ask<'_>) -> Done,
     ) -> Self {
-        Row { cmdstring, help, module, perm: "r", since: Release::Pacific, run }
+        Row {
+            cmdstring,
+            help,
+            module,
+            perm: "r",
+            since: Release::Pacific,
+            reads: Reads::Anything,
+            work: unbounded,
+            run,
+        }
     }
 
     const fn write(
@@ -54,7 +79,16 @@ impl Row {
         module: &'static str,
         run: fn(&Ask<'_>) -> Done,
     ) -> Self {
-        Row { cmdstring, help, module, perm: "rw", since: Release::Pacific, run }
+        Row {
+            cmdstring,
+            help,
+            module,
+            perm: "rw",
+            since: Release::Pacific,
+            reads: Reads::Anything,
+            work: unbounded,
+            run,
+        }
     }
 }
 
@@ -62,6 +96,26 @@ impl Row {
     const fn since(self, since: Release) -> Self {
         Row { since, ..self }
     }
+
+    const fn of(self, reads: Reads) -> Self {
+        Row { reads, ..self }
+    }
+
+    /// How many OSDs, PGs or pools it goes through.
+    const fn through(self, work: fn(&State) -> usize) -> Self {
+        Row { work, ..self }
+    }
+
+    /// It takes less time than to hand it to another thread and back.
+    #[must_use]
+    pub fn is_short(&self, state: &State) -> bool {
+        const WORK_MAX: usize = 256;
+        (self.work)(state) <= WORK_MAX
+    }
+}
+
+fn unbounded(_: &State) -> usize {
+    usize::MAX
 }
 
 /// What a command leads to: an answer, messages for OSDs, and perhaps a monitor command whose answer is then the caller's.
@@ -72,6 +126,13 @@ pub struct Done {
     pub to_mon: Option<Box<Command>>,
     /// The monitors' words about it are not for the caller.
     pub quiet: bool,
+}
+
+impl Done {
+    /// It is an answer and nothing else.
+    fn is_answer(&self) -> bool {
+        self.to_osds.is_empty() && self.to_mon.is_none()
+    }
 }
 
 impl From<CommandOutput> for Done {

@@ -2,16 +2,17 @@
 //! those below a CRUSH node, of a device class or of a pool.
 
 use super::request::{Ask, EINVAL, Format, refuse};
-use super::{Done, Row};
+use super::{Done, Reads, Row};
 use crate::command::CommandOutput;
 use crate::pg_map::PgMap;
 use crate::text::{Column, Table, bytes, lowprecision, weight};
-use axon_proto::crush::{TreeItem, TreeWalk};
+use axon_proto::crush::TreeItem;
 use axon_proto::json::{Entries, Object, Then};
 use axon_proto::osd_map::OSDMap;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 pub(super) const ROWS: &[Row] = &[Row::read(
@@ -19,7 +20,8 @@ pub(super) const ROWS: &[Row] = &[Row::read(
     "show OSD utilization",
     "osd",
     osd_df,
-)];
+)
+.of(Reads::Maps)];
 
 fn osd_df(ask: &Ask<'_>) -> Done {
     let filter = ask.text("filter").unwrap_or_default();
@@ -93,8 +95,8 @@ impl Space {
 }
 
 /// One line.
-struct Line {
-    item: TreeItem,
+struct Line<'a> {
+    item: Cow<'a, TreeItem>,
     /// -1 of a bucket.
     reweight: f32,
     space: Space,
@@ -109,13 +111,64 @@ struct Df<'a> {
     shown: &'a Shown<'a>,
     tree: bool,
     average: f64,
-    lines: Vec<Line>,
+    lines: Vec<Line<'a>>,
     /// OSDs that the tree does not hold.
-    stray: Vec<Line>,
+    stray: Vec<Line<'a>>,
     min_var: f64,
     max_var: f64,
     dev: f64,
-    osds: BTreeSet<i32>,
+    /// By OSD: what it has reported.
+    spaces: Vec<Option<Space>>,
+    osds: OsdSet,
+}
+
+/// OSDs, of which there are many.
+struct OsdSet(Vec<bool>);
+
+impl OsdSet {
+    /// For the OSDs of a map.
+    fn none_of(map: &OSDMap) -> Self {
+        OsdSet(vec![false; usize::try_from(map.max_osd).unwrap_or(0)])
+    }
+
+    fn has(&self, osd: i32) -> bool {
+        usize::try_from(osd).ok().and_then(|at| self.0.get(at).copied()).unwrap_or(false)
+    }
+
+    /// One that no map can have is let go.
+    fn put(&mut self, osd: i32) {
+        const OSD_ID_MAX: usize = 1 << 20;
+        let Some(at) = usize::try_from(osd).ok().filter(|at| *at < OSD_ID_MAX) else { return };
+        if self.0.len() <= at {
+            self.0.resize(at + 1, false);
+        }
+        if let Some(place) = self.0.get_mut(at) {
+            *place = true;
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = i32> {
+        (0..).zip(&self.0).filter_map(|(osd, has)| has.then_some(osd))
+    }
+}
+
+/// What the OSDs of a map have reported, by OSD.
+fn spaces(osd_map: &OSDMap, pg_map: &PgMap) -> Vec<Option<Space>> {
+    let mut out = vec![None; usize::try_from(osd_map.max_osd).unwrap_or(0)];
+    for (osd, stat) in &pg_map.osd_stat {
+        let s = &stat.statfs;
+        if let Some(place) = usize::try_from(*osd).ok().and_then(|at| out.get_mut(at)) {
+            *place = Some(Space([
+                s.kb(),
+                s.kb_used_raw(),
+                s.kb_used_data(),
+                s.kb_used_omap(),
+                s.kb_used_meta(),
+                s.kb_avail(),
+            ]));
+        }
+    }
+    out
 }
 
 impl<'a> Df<'a> {
@@ -131,18 +184,17 @@ impl<'a> Df<'a> {
             min_var: -1.0,
             max_var: -1.0,
             dev: 0.0,
-            osds: BTreeSet::new(),
+            spaces: spaces(osd_map, pg_map),
+            osds: OsdSet::none_of(osd_map),
         };
         df.average = df.average_utilization();
-        let walk =
-            TreeWalk { show_shadow: false, root: None, show_device: &|_| true, show_empty_buckets: true };
-        let items = osd_map.crush.tree(&walk);
-        let touched: BTreeSet<i32> = items.iter().map(|item| item.id).collect();
-        df.lines = items.into_iter().filter_map(|item| df.line(item)).collect();
-        let stray = osd_map.osds().filter(|osd| !touched.contains(osd));
-        df.stray = stray
-            .filter_map(|id| df.line(TreeItem { id, parent: 0, depth: 0, weight: 0, children: vec![] }))
-            .collect();
+        let items = osd_map.crush.whole_tree();
+        let mut touched = OsdSet::none_of(osd_map);
+        items.iter().for_each(|item| touched.put(item.id));
+        df.lines = items.iter().filter_map(|item| df.line(Cow::Borrowed(item))).collect();
+        let alone = |id| TreeItem { id, parent: 0, depth: 0, weight: 0, children: vec![] };
+        let stray = osd_map.osds().filter(|osd| !touched.has(*osd));
+        df.stray = stray.filter_map(|id| df.line(Cow::Owned(alone(id)))).collect();
         df.deviation();
         df
     }
@@ -158,15 +210,7 @@ impl<'a> Df<'a> {
     }
 
     fn osd_space(&self, osd: i32) -> Option<Space> {
-        let s = &self.pg_map.osd_stat.get(&osd)?.statfs;
-        Some(Space([
-            s.kb(),
-            s.kb_used_raw(),
-            s.kb_used_data(),
-            s.kb_used_omap(),
-            s.kb_used_meta(),
-            s.kb_avail(),
-        ]))
+        self.spaces.get(usize::try_from(osd).ok()?).copied().flatten()
     }
 
     /// The space of an item into `sum`; false when an OSD below it has not reported, which ends the sum of its bucket, and
@@ -193,14 +237,13 @@ impl<'a> Df<'a> {
         depth < DEPTH_MAX && items.iter().rev().all(&mut add)
     }
 
-    fn line(&mut self, item: TreeItem) -> Option<Line> {
+    fn line(&mut self, item: Cow<'a, TreeItem>) -> Option<Line<'a>> {
         let is_bucket = item.id < 0;
-        if !self.tree && (is_bucket || self.osds.contains(&item.id)) || !self.shown.has(self.osd_map, item.id)
-        {
+        if !self.tree && (is_bucket || self.osds.has(item.id)) || !self.shown.has(self.osd_map, item.id) {
             return None;
         }
         if !is_bucket {
-            self.osds.insert(item.id);
+            self.osds.put(item.id);
         }
         let mut space = Space::default();
         let complete = self.add_space(item.id, &mut space, 0);
@@ -229,8 +272,8 @@ impl<'a> Df<'a> {
     }
 
     fn sum(&self) -> axon_proto::pg::OsdStat {
-        let none = BTreeSet::new();
-        self.pg_map.osd_sum_of(if self.shown.is_all() { &none } else { &self.osds })
+        let osds = if self.shown.is_all() { BTreeSet::new() } else { self.osds.iter().collect() };
+        self.pg_map.osd_sum_of(&osds)
     }
 
     fn status(&self, osd: i32) -> &'static str {
@@ -243,8 +286,11 @@ impl<'a> Df<'a> {
         }
     }
 
+    fn list<'s>(&'s self, lines: &'s [Line<'s>]) -> Lines<'s> {
+        Lines { df: self, lines }
+    }
+
     fn json(&self) -> impl Serialize {
-        let lines = |lines| Lines { df: self, lines };
         let s = self.sum().statfs;
         let summary = json!({
             "total_kb": s.kb(),
@@ -258,7 +304,7 @@ impl<'a> Df<'a> {
             "max_var": self.max_var,
             "dev": self.dev,
         });
-        let lists = Then(("nodes", lines(&self.lines)), ("stray", lines(&self.stray)));
+        let lists = Then(("nodes", self.list(&self.lines)), ("stray", self.list(&self.stray)));
         Object(Then(lists, ("summary", summary)))
     }
 
@@ -320,7 +366,7 @@ impl<'a> Df<'a> {
 /// Lines as JSON.
 struct Lines<'a> {
     df: &'a Df<'a>,
-    lines: &'a [Line],
+    lines: &'a [Line<'a>],
 }
 
 impl Serialize for Lines<'_> {
@@ -331,7 +377,7 @@ impl Serialize for Lines<'_> {
 
 struct LineOf<'a> {
     df: &'a Df<'a>,
-    line: &'a Line,
+    line: &'a Line<'a>,
 }
 
 impl Entries for LineOf<'_> {

@@ -2,7 +2,7 @@
 //! destroy` and `osd purge`, which ask that first and then have the monitors do it.
 
 use super::request::{Ask, EAGAIN, EBUSY, EINVAL, Format, osd_id, osd_id_fault, refuse, told};
-use super::{Done, Row};
+use super::{Done, Reads, Row};
 use crate::command::{Command, CommandOutput};
 use crate::state::State;
 use axon_proto::pg::{Pg, PgStat, PgState};
@@ -15,13 +15,15 @@ pub(super) const ROWS: &[Row] = &[
         "check whether osd(s) can be safely destroyed without reducing data durability",
         "osd",
         safe_to_destroy,
-    ),
+    )
+    .of(Reads::Maps),
     Row::read(
         "osd ok-to-stop name=ids,type=CephString,n=N name=max,type=CephInt,req=false",
         "check whether osd(s) can be safely stopped without reducing immediate data availability",
         "osd",
         ok_to_stop,
-    ),
+    )
+    .of(Reads::Maps),
     Row::write(
         "osd destroy name=id,type=CephOsdName name=force,type=CephBool,req=false name=yes_i_really_mean_it,type=CephBool,req=false",
         "mark osd as being destroyed. Keeps the ID intact (allowing reuse), but removes cephx keys, config-key data and lockbox keys, rendering data permanently unreadable.",

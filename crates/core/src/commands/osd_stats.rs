@@ -1,20 +1,26 @@
 //! Commands about OSDs and pools that only read the PG map: `osd perf`, `osd blocked-by`, `osd pool stats`.
 
 use super::request::{Ask, ENOENT, Flushed, Format, refuse};
-use super::{Done, Row};
+use super::{Done, Reads, Row};
 use crate::pg_map::OsdView;
 use crate::text::{Column, Table};
 use serde_json::{Value, json};
 
 pub(super) const ROWS: &[Row] = &[
-    Row::read("osd perf", "print dump of OSD perf summary stats", "osd", perf),
-    Row::read("osd blocked-by", "print histogram of which OSDs are blocking their peers", "osd", blocked_by),
+    Row::read("osd perf", "print dump of OSD perf summary stats", "osd", perf)
+        .of(Reads::Maps)
+        .through(|state| state.pg_map.osd_stat.len()),
+    Row::read("osd blocked-by", "print histogram of which OSDs are blocking their peers", "osd", blocked_by)
+        .of(Reads::Maps)
+        .through(|state| state.pg_map.blocked_by_sum.len()),
     Row::read(
         "osd pool stats name=pool_name,type=CephPoolname,req=false",
         "obtain stats from all pools, or from specified pool",
         "osd",
         pool_stats,
-    ),
+    )
+    .of(Reads::Maps)
+    .through(|state| state.osd_map.pools.len()),
 ];
 
 fn perf(ask: &Ask<'_>) -> Done {

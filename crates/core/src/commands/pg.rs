@@ -1,7 +1,7 @@
 //! Commands about placement groups that only read the PG map (`process_pg_map_command` in `src/mon/PGMap.cc`).
 
 use super::request::{Ask, EAGAIN, EINVAL, ENOENT, Flushed, Format, refuse};
-use super::{Done, Row};
+use super::{Done, Reads, Row};
 use crate::command::CommandOutput;
 use crate::pg_map::{PgFilter, PgMap, Stuck, cutoff, pg_stats_json, pg_table, pg_table_brief, since};
 use crate::text::{Column, Table, age, osd_list};
@@ -15,23 +15,26 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) const ROWS: &[Row] = &[
-    Row::read("pg stat", "show placement group status.", "pg", stat),
-    Row::read("pg getmap", "get binary pg map to -o/stdout", "pg", getmap),
+    Row::read("pg stat", "show placement group status.", "pg", stat).through(|_| 0),
+    Row::read("pg getmap", "get binary pg map to -o/stdout", "pg", getmap).of(Reads::Maps),
     Row::read(
         "pg dump name=dumpcontents,type=CephChoices,strings=all|summary|sum|delta|pools|osds|pgs|pgs_brief,n=N,req=false",
         "show human-readable versions of pg map (only 'all' valid with plain)",
         "pg",
         |ask| dump(ask, &ask.texts("dumpcontents"), ask.format()),
-    ),
+    )
+    .of(Reads::Maps),
     Row::read(
         "pg dump_json name=dumpcontents,type=CephChoices,strings=all|summary|sum|pools|osds|pgs,n=N,req=false",
         "show human-readable version of pg map in json only",
         "pg",
         |ask| dump(ask, &[], Format::Json),
-    ),
+    )
+    .of(Reads::Maps),
     Row::read("pg dump_pools_json", "show pg pools info in json only", "pg", |ask| {
         dump(ask, &["pools".to_owned()], Format::Json)
-    }),
+    })
+    .of(Reads::Maps),
     Row::read(
         "pg ls-by-pool name=poolstr,type=CephString name=states,type=CephString,n=N,req=false",
         "list pg with pool = [poolname]",
@@ -43,25 +46,29 @@ pub(super) const ROWS: &[Row] = &[
                 None => ask.pg_refuse(ENOENT, format!("pool {name} does not exist")),
             }
         },
-    ),
+    )
+    .of(Reads::MapsUnlessPlain),
     Row::read(
         "pg ls-by-primary name=osd,type=CephOsdName name=pool,type=CephInt,req=false name=states,type=CephString,n=N,req=false",
         "list pg with primary = [osd]",
         "pg",
         |ask| list(ask, PgFilter { primary: true, ..asked(ask) }),
-    ),
+    )
+    .of(Reads::MapsUnlessPlain),
     Row::read(
         "pg ls-by-osd name=osd,type=CephOsdName name=pool,type=CephInt,req=false name=states,type=CephString,n=N,req=false",
         "list pg on osd [osd]",
         "pg",
         |ask| list(ask, asked(ask)),
-    ),
+    )
+    .of(Reads::MapsUnlessPlain),
     Row::read(
         "pg ls name=pool,type=CephInt,req=false name=states,type=CephString,n=N,req=false",
         "list pg with specific pool, osd, state",
         "pg",
         |ask| list(ask, asked(ask)),
-    ),
+    )
+    .of(Reads::MapsUnlessPlain),
     Row::read(
         "pg dump_stuck name=stuckops,type=CephChoices,strings=inactive|unclean|stale|undersized|degraded,n=N,req=false name=threshold,type=CephInt,req=false",
         "show information about stuck pgs",

@@ -45,6 +45,12 @@ impl Format {
         })
     }
 
+    /// The one that a command asks for; one that nobody knows counts as plain text, as upstream has it.
+    #[must_use]
+    pub fn asked(command: &Command) -> Format {
+        command.args.get("format").and_then(Value::as_str).and_then(Format::of).unwrap_or(Format::Plain)
+    }
+
     /// This format, or another where it is plain text.
     #[must_use]
     pub fn or(self, other: Format) -> Format {
@@ -63,10 +69,9 @@ impl Format {
 }
 
 impl Ask<'_> {
-    /// The format asked for; one that nobody knows counts as plain text, as upstream has it.
+    /// The format asked for.
     pub fn format(&self) -> Format {
-        let name = self.command.args.get("format").and_then(Value::as_str);
-        name.and_then(Format::of).unwrap_or(Format::Plain)
+        Format::asked(self.command)
     }
 
     /// A text; a number counts as its digits.
@@ -193,7 +198,7 @@ pub fn json_text(value: &impl Serialize, format: Format) -> String {
         out.push(b'\n');
         written
     } else {
-        serde_json::to_writer(&mut out, value)
+        axon_proto::json::write(value, &mut out)
     };
     // Only a map whose keys are no texts fails, which would be a slip of ours.
     debug_assert!(written.is_ok(), "{written:?}");

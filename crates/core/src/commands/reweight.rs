@@ -2,7 +2,7 @@
 //! `OSDMap::summarize_mapping_stats`): lower the override weight of overfull OSDs a little, raise that of others back.
 
 use super::request::{Ask, EINVAL, ENOENT, Format, refuse};
-use super::{Done, Row};
+use super::{Done, Reads, Row};
 use crate::command::{Command, CommandOutput};
 use crate::state::State;
 use crate::text::short_float;
@@ -41,7 +41,8 @@ pub(super) const ROWS: &[Row] = &[
         "name=no_increasing,type=CephBool,req=false",
         "dry run of reweight OSDs by utilization [overload-percentage-for-consideration, default 120]",
         |ask| reweight(ask, By::Utilization, true)
-    ),
+    )
+    .of(Reads::Maps),
     row!(
         write,
         "osd reweight-by-pg",
@@ -55,7 +56,8 @@ pub(super) const ROWS: &[Row] = &[
         "name=pools,type=CephPoolname,n=N,req=false",
         "dry run of reweight OSDs by PG distribution [overload-percentage-for-consideration, default 120]",
         |ask| reweight(ask, By::Pgs, true)
-    ),
+    )
+    .of(Reads::Maps),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

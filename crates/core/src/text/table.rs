@@ -36,55 +36,96 @@ impl Column {
     }
 }
 
-/// A table; `Display` renders it.
+/// A table; `Display` renders it. The cells stand in one text, for big clusters have tables of a hundred thousand and more.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     columns: Vec<Column>,
-    rows: Vec<Vec<String>>,
+    text: String,
+    /// Where in the text each cell ends.
+    ends: Vec<usize>,
 }
 
 impl Table {
     #[must_use]
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
-        Table { columns: columns.into_iter().collect(), rows: Vec::new() }
+        Table { columns: columns.into_iter().collect(), text: String::new(), ends: Vec::new() }
     }
 
-    /// Adds a row; cells that are missing at its end are empty.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let mut cells: Vec<String> = cells.into_iter().collect();
-        cells.resize(self.columns.len(), String::new());
-        self.rows.push(cells);
+    /// Adds a row; cells that are missing at its end are empty, and more than there are columns are left out.
+    pub fn row(&mut self, cells: impl IntoIterator<Item: AsRef<str>>) {
+        let whole = self.ends.len() + self.columns.len();
+        for cell in cells.into_iter().take(self.columns.len()) {
+            self.text.push_str(cell.as_ref());
+            self.ends.push(self.text.len());
+        }
+        self.ends.resize(whole, self.text.len());
+    }
+
+    fn cells(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| self.text.get(start..*end).unwrap_or_default())
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let mut widths: Vec<usize> = self.columns.iter().map(|column| column.heading.len()).collect();
+        let mut cells = self.cells();
+        while !self.columns.is_empty() {
+            let mut more = false;
+            for (width, cell) in widths.iter_mut().zip(&mut cells) {
+                *width = cell.len().max(*width);
+                more = true;
+            }
+            if !more {
+                break;
+            }
+        }
+        widths
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |at: usize, column: &Column| {
-            let cells = self.rows.iter().filter_map(|row| row.get(at)).map(String::len);
-            cells.max().unwrap_or(0).max(column.heading.len())
-        };
-        let widths: Vec<usize> = self.columns.iter().enumerate().map(|(at, c)| width(at, c)).collect();
+        let widths = self.widths();
+        let line_bytes = widths.iter().map(|width| width + GAP.len()).sum::<usize>() + 1;
+        let lines = self.ends.len().checked_div(self.columns.len()).unwrap_or(0) + 1;
+        let mut out = String::with_capacity(line_bytes.saturating_mul(lines));
         let headings = self.columns.iter().map(|c| (c.heading, c.heading_right));
-        line(f, headings.zip(&widths))?;
-        for row in &self.rows {
-            let sides = self.columns.iter().map(|c| c.cells_right);
-            line(f, row.iter().map(String::as_str).zip(sides).zip(&widths))?;
+        line(&mut out, headings, &widths);
+        let mut cells = self.cells();
+        for _ in 1..lines {
+            let row = self.columns.iter().map(|c| c.cells_right);
+            line(&mut out, cells.by_ref().zip(row), &widths);
         }
-        Ok(())
+        f.write_str(&out)
     }
 }
 
-fn line<'a>(
-    f: &mut fmt::Formatter<'_>,
-    cells: impl Iterator<Item = ((&'a str, bool), &'a usize)>,
-) -> fmt::Result {
-    for (at, ((text, right), width)) in cells.enumerate() {
+const GAP: &str = "  ";
+
+fn line<'a>(out: &mut String, cells: impl Iterator<Item = (&'a str, bool)>, widths: &[usize]) {
+    for (at, (width, (text, right))) in widths.iter().zip(cells).enumerate() {
         if at > 0 {
-            f.write_str("  ")?;
+            out.push_str(GAP);
         }
-        if right { write!(f, "{text:>width$}")? } else { write!(f, "{text:<width$}")? }
+        let blanks = width.saturating_sub(text.chars().count());
+        if right {
+            pad(out, blanks);
+        }
+        out.push_str(text);
+        if !right {
+            pad(out, blanks);
+        }
     }
-    f.write_str("\n")
+    out.push('\n');
+}
+
+fn pad(out: &mut String, mut blanks: usize) {
+    const BLANKS: &str = "                                                                ";
+    while blanks > 0 {
+        let part = blanks.min(BLANKS.len());
+        out.push_str(BLANKS.get(..part).unwrap_or_default());
+        blanks -= part;
+    }
 }
 
 #[cfg(test)]
@@ -102,5 +143,18 @@ mod tests {
              device_health_metrics   1      0\n\
              rep                    12       \n"
         );
+    }
+
+    #[test]
+    fn a_table_without_rows_or_columns_is_its_headings() {
+        let none: [&str; 0] = [];
+        let mut table = Table::new([Column::left("A"), Column::number("BC").without_heading()]);
+        assert_eq!(table.to_string(), "A  \n");
+        table.row(none);
+        table.row(["x", "é", "left out"]);
+        assert_eq!(table.to_string(), "A    \n     \nx   é\n");
+        let mut table = Table::new([]);
+        table.row(["x"]);
+        assert_eq!(table.to_string(), "\n");
     }
 }

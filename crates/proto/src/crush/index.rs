@@ -1,6 +1,6 @@
-//! What is looked up often and follows from the map: parents by item, ids by name. Built at the first question.
+//! What is looked up often and follows from the map: parents by item, ids by name, the whole tree. Built at the first question.
 
-use super::CrushMap;
+use super::{CrushMap, TreeItem, TreeWalk};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -14,11 +14,14 @@ pub(super) struct Tables {
 
 /// The tables, once they were asked for. Two maps are equal whether or not that happened.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Index(OnceLock<Tables>);
+pub(super) struct Index {
+    tables: OnceLock<Tables>,
+    tree: OnceLock<Vec<TreeItem>>,
+}
 
 impl Index {
     pub(super) fn of(&self, map: &CrushMap) -> &Tables {
-        self.0.get_or_init(|| {
+        self.tables.get_or_init(|| {
             let mut tables = Tables::default();
             for bucket in map.buckets() {
                 for item in &bucket.items {
@@ -28,6 +31,13 @@ impl Index {
             tables.by_name = map.name_map.iter().map(|(id, name)| (name.clone(), *id)).collect();
             tables
         })
+    }
+
+    /// The tree as `osd df` walks it.
+    pub(super) fn tree(&self, map: &CrushMap) -> &[TreeItem] {
+        let walk =
+            TreeWalk { show_shadow: false, root: None, show_device: &|_| true, show_empty_buckets: true };
+        self.tree.get_or_init(|| map.tree(&walk))
     }
 }
 

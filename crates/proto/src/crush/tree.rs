@@ -44,6 +44,12 @@ impl CrushMap {
         out
     }
 
+    /// All items but shadows, in the order of the walk.
+    #[must_use]
+    pub fn whole_tree(&self) -> &[TreeItem] {
+        self.index.tree(self)
+    }
+
     /// Buckets that contain each other are cut off at this depth.
     const DEPTH_MAX: usize = 100;
 
@@ -93,7 +99,7 @@ impl CrushMap {
             out.serialize_entry("type", self.type_name(type_id).unwrap_or_default())?;
             out.serialize_entry("type_id", &type_id)?;
         } else {
-            out.serialize_entry("name", &format!("osd.{}", item.id))?;
+            out.serialize_entry("name", &format_args!("osd.{}", item.id))?;
             out.serialize_entry("type", self.type_name(0).unwrap_or_default())?;
             out.serialize_entry("type_id", &0)?;
             out.serialize_entry("crush_weight", &f64::from(super::dump::float(item.weight)))?;
@@ -116,6 +122,9 @@ struct PoolWeights<'a> {
 impl Serialize for PoolWeights<'_> {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let mut out = s.serialize_map(None)?;
+        if self.map.choose_args.is_empty() {
+            return out.end();
+        }
         let slot = u32::try_from(-1 - i64::from(self.item.parent)).unwrap_or(u32::MAX);
         let items = self.map.bucket(self.item.parent).map_or(&[][..], |b| &b.items);
         let Some(pos) = items.iter().position(|id| *id == self.item.id) else { return out.end() };
