@@ -16,8 +16,9 @@ use tokio::sync::oneshot;
 const BOOT: &str = include_str!("python/boot.py");
 
 /// In the order in which they are loaded.
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 6] = [
     ("axon_link", include_str!("python/axon_link.py")),
+    ("axon_counters", include_str!("python/axon_counters.py")),
     ("ceph_module", include_str!("python/ceph_module.py")),
     ("axon_dashboard", include_str!("python/axon_dashboard.py")),
     ("axon_describe", include_str!("python/axon_describe.py")),

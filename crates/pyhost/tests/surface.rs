@@ -109,13 +109,12 @@ const SURFACE: &[(&str, &[&str])] = &[
 /// Takes what is asked for from the arguments, and prints what is not there.
 const LOOK: &str = r#"
 import json, sys, types
-link = types.ModuleType("axon_link")
-exec(compile(open(sys.argv[1]).read(), "axon_link.py", "exec"), link.__dict__)
-sys.modules["axon_link"] = link
-module = types.ModuleType("ceph_module")
-exec(compile(open(sys.argv[2]).read(), "ceph_module.py", "exec"), module.__dict__)
+for name in "axon_link", "axon_counters", "ceph_module":
+    module = types.ModuleType(name)
+    exec(compile(open(sys.argv[1] + name + ".py").read(), name + ".py", "exec"), module.__dict__)
+    sys.modules[name] = module
 lacking = []
-for name, methods in json.loads(sys.argv[3]):
+for name, methods in json.loads(sys.argv[2]):
     cls = getattr(module, name, None)
     lacking += [name + "." + method for method in methods if not callable(getattr(cls, method, None))]
 print("\n".join(lacking))
@@ -125,8 +124,7 @@ print("\n".join(lacking))
 fn every_method_of_upstreams_ceph_module_is_there() {
     let python = concat!(env!("CARGO_MANIFEST_DIR"), "/src/python/");
     let surface = serde_json::to_string(SURFACE).unwrap();
-    let file = |name: &str| format!("{python}{name}");
-    let args = [LOOK.to_owned(), file("axon_link.py"), file("ceph_module.py"), surface];
+    let args = [LOOK, python, &surface];
     let out = Command::new("python3").arg("-c").args(args).output().expect("python3 runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let lacking = String::from_utf8_lossy(&out.stdout);

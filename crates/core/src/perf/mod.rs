@@ -4,7 +4,8 @@
 //! Invariants:
 //! - daemons that declare the same counters share one schema; a daemon costs its values only;
 //! - the working copy and published snapshots share samples: a report copies no history;
-//! - a report whose values do not fit the declared counters is refused whole.
+//! - a report whose values do not fit the declared counters is refused whole;
+//! - changes are counted for as long as the manager runs, so that who has seen some of them is told the later ones only.
 
 mod schema;
 
@@ -41,6 +42,8 @@ struct Sample {
 pub struct DaemonPerf {
     schema: Arc<Schema>,
     samples: VecDeque<Sample>,
+    /// Which of the index's changes was its last.
+    changed: u64,
 }
 
 impl DaemonPerf {
@@ -50,16 +53,16 @@ impl DaemonPerf {
         &self.schema
     }
 
-    /// The same as [`DaemonPerf::schema`], as daemons share it.
+    /// Which of [`PerfIndex::changes`] was its last.
     #[must_use]
-    pub fn schema_shared(&self) -> &Arc<Schema> {
-        &self.schema
+    pub fn changed(&self) -> u64 {
+        self.changed
     }
 
     /// The newest report: when it came, its schema and a value per column (two of an average: sum and count).
     #[must_use]
-    pub fn newest(&self) -> Option<(UTime, &Arc<Schema>, &[u64])> {
-        self.samples.back().map(|sample| (sample.t, &sample.schema, &*sample.columns))
+    pub fn newest(&self) -> Option<(UTime, &Schema, &[u64])> {
+        self.samples.back().map(|sample| (sample.t, &*sample.schema, &*sample.columns))
     }
 
     /// The newest value of a counter.
@@ -149,10 +152,40 @@ pub struct PerfIndex {
     daemons: BTreeMap<DaemonKey, Arc<DaemonPerf>>,
     /// Every counter that was ever declared, by path: the schemas point here.
     types: BTreeMap<String, Arc<PerfCounterType>>,
+    /// By number.
     schemas: Vec<Arc<Schema>>,
+    /// Schemas that there have ever been.
+    schemas_made: u64,
+    changes: u64,
+    gone: u64,
 }
 
 impl PerfIndex {
+    /// How often something has changed: a report has come, a session has begun, a daemon has gone.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Which of these changes was the last at which a daemon went.
+    #[must_use]
+    pub fn gone(&self) -> u64 {
+        self.gone
+    }
+
+    /// The daemons of a type, by name.
+    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a DaemonPerf)> {
+        let from = self.daemons.range(DaemonKey::new(kind, "")..);
+        from.take_while(move |(key, _)| key.kind == kind).map(|(key, perf)| (key.name.as_str(), &**perf))
+    }
+
+    /// A schema that some daemon has, by its number.
+    #[must_use]
+    pub fn schema(&self, number: u64) -> Option<&Schema> {
+        let at = self.schemas.binary_search_by_key(&number, |schema| schema.number()).ok()?;
+        self.schemas.get(at).map(|schema| &**schema)
+    }
+
     /// One daemon's counters.
     #[must_use]
     pub fn daemon(&self, key: &DaemonKey) -> Option<&Arc<DaemonPerf>> {
@@ -166,12 +199,24 @@ impl PerfIndex {
 
     /// A daemon's session begins: it will declare its counters anew.
     pub fn open(&mut self, key: &DaemonKey) {
-        self.daemons.insert(key.clone(), Arc::default());
+        self.changes += 1;
+        let fresh = DaemonPerf { changed: self.changes, ..DaemonPerf::default() };
+        self.daemons.insert(key.clone(), Arc::new(fresh));
     }
 
     /// A daemon has gone.
     pub fn close(&mut self, key: &DaemonKey) {
-        self.daemons.remove(key);
+        if self.daemons.remove(key).is_some() {
+            self.changes += 1;
+            self.gone = self.changes;
+        }
+    }
+
+    /// Every daemon has gone.
+    pub fn close_all(&mut self) {
+        (self.daemons, self.types, self.schemas) = Default::default();
+        self.changes += 1;
+        self.gone = self.changes;
     }
 
     /// Takes in a report. An error leaves the daemon as it was.
@@ -184,7 +229,9 @@ impl PerfIndex {
             self.interned(changed)
         };
         let columns = unpacked(&schema, &report.packed)?;
+        self.changes += 1;
         let daemon = Arc::make_mut(self.daemons.entry(key.clone()).or_default());
+        daemon.changed = self.changes;
         daemon.schema = schema.clone();
         if daemon.samples.len() == SAMPLES_MAX {
             daemon.samples.pop_front();
@@ -195,11 +242,12 @@ impl PerfIndex {
 
     /// The same schema that another daemon has already, or this one.
     fn interned(&mut self, schema: Schema) -> Arc<Schema> {
-        if let Some(known) = self.schemas.iter().find(|known| ***known == schema) {
+        if let Some(known) = self.schemas.iter().find(|known| known.declares_the_same(&schema)) {
             return known.clone();
         }
         self.forget_unused();
-        let schema = Arc::new(schema);
+        self.schemas_made += 1;
+        let schema = Arc::new(schema.numbered(self.schemas_made));
         self.schemas.push(schema.clone());
         schema
     }
@@ -356,6 +404,54 @@ mod tests {
         assert_eq!(index.daemons, before.daemons);
         index.apply(&key, &report(&[], &["a"], &[]), at(3)).unwrap();
         assert_eq!(index.daemon(&key).unwrap().latest("a"), None);
+    }
+
+    #[test]
+    fn who_has_seen_some_changes_finds_the_later_ones() {
+        let mut index = PerfIndex::default();
+        let (a, b) = (DaemonKey::new("osd", "0"), DaemonKey::new("osd", "1"));
+        for key in [&a, &b, &DaemonKey::new("mds", "x"), &DaemonKey::new("osdx", "0")] {
+            index.apply(key, &report(&[counter("n", 10)], &[], &[1]), at(1)).unwrap();
+        }
+        let later = |index: &PerfIndex, since| {
+            let osds = index.of_kind("osd").filter(|(_, osd)| osd.changed() > since);
+            osds.map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(later(&index, 0), ["0", "1"]);
+        let seen = index.changes();
+        assert_eq!(later(&index, seen), [""; 0]);
+        index.apply(&b, &report(&[], &[], &[2]), at(2)).unwrap();
+        assert_eq!(later(&index, seen), ["1"]);
+        index.open(&a);
+        assert_eq!(later(&index, seen), ["0", "1"]);
+        assert!(index.gone() <= seen);
+        index.close(&a);
+        assert!(index.gone() > seen && later(&index, seen) == ["1"]);
+        let seen = index.changes();
+        index.close_all();
+        assert!(index.gone() > seen && later(&index, 0).is_empty(), "the count goes on");
+    }
+
+    #[test]
+    fn a_schema_is_found_by_its_number_while_a_daemon_has_it() {
+        let mut index = PerfIndex::default();
+        let number = |index: &PerfIndex, osd: &str| {
+            index.daemon(&DaemonKey::new("osd", osd)).map(|osd| osd.schema().number())
+        };
+        for (osd, path) in [("0", "a"), ("1", "b"), ("2", "a")] {
+            let key = DaemonKey::new("osd", osd);
+            index.apply(&key, &report(&[counter(path, 10)], &[], &[1]), at(1)).unwrap();
+        }
+        assert_eq!(number(&index, "0"), number(&index, "2"));
+        let b = number(&index, "1").unwrap();
+        assert_eq!(index.schema(b).unwrap().types().map(|t| t.path.as_str()).collect::<Vec<_>>(), ["b"]);
+        index.close(&DaemonKey::new("osd", "1"));
+        let c = report(&[counter("c", 10)], &["a"], &[1]);
+        index.apply(&DaemonKey::new("osd", "0"), &c, at(2)).unwrap();
+        assert!(index.schema(b).is_none(), "forgotten when another one comes");
+        let c = number(&index, "0").unwrap();
+        assert!(c > b && index.schema(c).is_some(), "a number is not used again");
+        assert!(index.schema(number(&index, "2").unwrap()).is_some());
     }
 
     #[test]

@@ -12,12 +12,27 @@ pub struct Schema {
     /// First column of each counter; an average has two.
     starts: Vec<usize>,
     columns: usize,
+    number: u64,
 }
 
 impl Schema {
     /// The counters, by path.
     pub fn types(&self) -> impl Iterator<Item = &PerfCounterType> {
         self.types.iter().map(|t| &**t)
+    }
+
+    /// Its own among all that a manager ever has; 0: of a daemon that has declared nothing.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn numbered(self, number: u64) -> Schema {
+        Schema { number, ..self }
+    }
+
+    pub(super) fn declares_the_same(&self, other: &Schema) -> bool {
+        self.types == other.types
     }
 
     /// One counter's type.
@@ -63,7 +78,7 @@ impl Schema {
             starts.push(columns);
             columns += if is_average(counter) { 2 } else { 1 };
         }
-        Schema { types, starts, columns }
+        Schema { types, starts, columns, number: 0 }
     }
 
     fn position(&self, path: &str) -> Option<usize> {

@@ -326,7 +326,7 @@ impl Owner {
     /// What daemons told counts for one activation: by the next one it is old, and daemons tell it again.
     fn forget_reports(&mut self) {
         Arc::make_mut(&mut self.state.daemons).forget_all();
-        self.state.perf = Arc::default();
+        Arc::make_mut(&mut self.state.perf).close_all();
         self.state.pg_map = Arc::default();
         self.state.pg_ready = false;
         self.pending = Pending::default();

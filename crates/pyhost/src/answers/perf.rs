@@ -1,14 +1,12 @@
-//! Performance counters (`get_unlabeled_counter_python` and kin). Daemons of a type mostly declare the same counters, so
-//! schemas travel once and each daemon's values are a column.
+//! Performance counters (`get_unlabeled_counter_python` and kin). A host keeps what it was told (`python/axon_counters.py`): only the
+//! values of daemons that have reported since cross, as raw numbers, and a schema crosses once for all daemons that have it.
 
 use super::arguments::Arguments;
 use crate::link::{Answer, Refusal};
 use axon_core::State;
 use axon_core::daemons::DaemonKey;
 use axon_core::perf::{Schema, is_average};
-use axon_proto::msgs::mgr_report::PerfCounterType;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 /// One counter's kept values, oldest first: `[time, value]`, of averages `[time, sum, count]`.
 pub fn counter(state: &State, args: Arguments<'_>) -> Result<Answer, Refusal> {
@@ -22,106 +20,57 @@ pub fn counter(state: &State, args: Arguments<'_>) -> Result<Answer, Refusal> {
     Ok(Value::from(daemon.history(path).map(point).collect::<Vec<_>>()).into())
 }
 
-/// Schemas that are met, each once.
-#[derive(Default)]
-struct Met(Vec<Arc<Schema>>);
-
-impl Met {
-    fn place(&mut self, schema: &Arc<Schema>) -> usize {
-        match self.0.iter().position(|met| Arc::ptr_eq(met, schema)) {
-            Some(place) => place,
-            None => {
-                self.0.push(schema.clone());
-                self.0.len() - 1
-            }
+/// The newest values of the daemons of some types, `{type: the changes that the host has seen}`. The head is `[changes seen now,
+/// rows, {type: all names}]`: a row `[type, name, schema, time, how many values]` is a daemon that has changed, its values are in the
+/// tail in the same order; names are told where a daemon has gone.
+pub fn newest(state: &State, args: Arguments<'_>) -> Result<Answer, Refusal> {
+    let (perf, mut rows, mut names, mut tail) = (&state.perf, Vec::new(), Map::new(), Vec::new());
+    for (kind, seen) in args.object(0)? {
+        let seen = seen.as_u64().unwrap_or_default();
+        for (name, daemon) in perf.of_kind(kind).filter(|(_, daemon)| daemon.changed() > seen) {
+            let row = match daemon.newest() {
+                Some((t, schema, values)) => {
+                    // Both ends are on one machine.
+                    tail.extend(values.iter().flat_map(|value| value.to_ne_bytes()));
+                    json!([kind, name, schema.number(), t.as_secs_f64(), values.len()])
+                }
+                None => json!([kind, name, daemon.schema().number(), null, 0]),
+            };
+            rows.push(row);
+        }
+        if perf.gone() > seen {
+            names.insert(kind.clone(), perf.of_kind(kind).map(|(name, _)| name).collect());
         }
     }
+    Ok(Answer { head: json!([perf.changes(), rows, names]), tail: tail.into() })
 }
 
-/// The newest values of all daemons of a type.
-pub fn newest(state: &State, kind: &str) -> Result<Answer, Refusal> {
-    let mut met = Met::default();
-    let mut daemons = Map::new();
-    for (key, daemon) in state.perf.iter().filter(|(key, _)| key.kind == kind) {
-        let entry = match daemon.newest() {
-            Some((t, schema, values)) => json!([met.place(schema), t.as_secs_f64(), values]),
-            None => continue,
-        };
-        daemons.insert(key.name.clone(), entry);
-    }
-    let columns = |schema: &Arc<Schema>| {
-        let mut at = 0;
-        let column = |counter: &PerfCounterType| {
-            let (here, average) = (at, is_average(counter));
-            at += if average { 2 } else { 1 };
-            json!([counter.path, here, average])
-        };
-        schema.types().map(column).collect::<Vec<_>>()
-    };
-    let schemas: Vec<_> = met.0.iter().map(columns).collect();
-    let text = json!({"schemas": schemas, "daemons": daemons}).to_string();
-    Ok(Answer { head: Value::Null, tail: text.into() })
-}
-
-/// What the daemons of a type (or one of them, or all) declare.
-pub fn schema(state: &State, args: Arguments<'_>) -> Result<Answer, Refusal> {
-    let (kind, id, labelled) = (args.text(0)?, args.text(1)?, args.truth(2)?);
+/// Which schema the daemons of a type (or one of them, or all) have: `[[daemon, schema]]`. Who has declared nothing has an empty one.
+pub fn declared(state: &State, args: Arguments<'_>) -> Result<Answer, Refusal> {
+    let (kind, id) = (args.text(0)?, args.text(1)?);
     let wanted = |key: &DaemonKey| kind.is_empty() || (key.kind == kind && (id.is_empty() || key.name == id));
-    let mut met = Met::default();
-    let mut daemons = Map::new();
-    for (key, daemon) in state.perf.iter().filter(|(key, _)| wanted(key)) {
-        daemons.insert(key.to_string(), met.place(daemon.schema_shared()).into());
-    }
-    let make = |schema: &Arc<Schema>| if labelled { by_label(schema) } else { unlabelled(schema) };
-    let schemas: Vec<Value> = met.0.iter().map(make).collect();
-    let text = json!({"schemas": schemas, "daemons": daemons}).to_string();
-    Ok(Answer { head: Value::Null, tail: text.into() })
+    let found = state.daemons.iter().map(|(key, _)| key).filter(|key| wanted(key));
+    let number = |key: &DaemonKey| state.perf.daemon(key).map_or(0, |daemon| daemon.schema().number());
+    let rows: Vec<Value> = found.map(|key| json!([key.to_string(), number(key)])).collect();
+    Ok(Value::from(rows).into())
 }
 
-fn described(counter: &PerfCounterType) -> Value {
-    let mut out = Map::new();
-    out.insert("description".to_owned(), counter.description.as_str().into());
-    if !counter.nick.is_empty() {
-        out.insert("nick".to_owned(), counter.nick.as_str().into());
-    }
-    out.insert("type".to_owned(), counter.kind.into());
-    out.insert("priority".to_owned(), counter.priority.into());
-    out.insert("units".to_owned(), counter.unit.into());
-    out.into()
-}
-
-fn unlabelled(schema: &Schema) -> Value {
-    let plain = schema.types().filter(|counter| !counter.path.contains('\0'));
-    plain.map(|counter| (counter.path.clone(), described(counter))).collect::<Map<_, _>>().into()
-}
-
-/// `{name: [{"labels": {…}, "counters": {…}}]}`: a path is `name.counter`, or `name\0label\0value\0….counter`.
-fn by_label(schema: &Schema) -> Value {
-    let mut out: Map<String, Value> = Map::new();
-    for counter in schema.types() {
-        let (head, last) = counter.path.rsplit_once('.').unwrap_or(("", &counter.path));
-        let mut parts = head.split('\0');
-        let name = parts.next().unwrap_or_default();
-        let parts: Vec<&str> = parts.collect();
-        let pairs = parts.chunks_exact(2).filter_map(|pair| match pair {
-            [label, value] if !label.is_empty() => Some(((*label).to_owned(), Value::from(*value))),
-            _ => None,
-        });
-        let labels: Map<String, Value> = pairs.collect();
-        let list = out.entry(name).or_insert_with(|| json!([]));
-        let Some(list) = list.as_array_mut() else { continue };
-        let same = |group: &&mut Value| group.get("labels").and_then(Value::as_object) == Some(&labels);
-        let counters = match list.iter_mut().find(same) {
-            Some(group) => group,
-            None => {
-                list.push(json!({"labels": labels, "counters": {}}));
-                let Some(group) = list.last_mut() else { continue };
-                group
-            }
+/// Schemas by their numbers: the counters `[path, description, nick, type, priority, units]` in the order of their values; null for one
+/// that nobody has any more.
+pub fn schemas(state: &State, args: Arguments<'_>) -> Result<Answer, Refusal> {
+    let empty = Schema::default();
+    let counters = |number: &Value| -> Option<Vec<Value>> {
+        let number = number.as_u64()?;
+        let schema = if number == 0 { Some(&empty) } else { state.perf.schema(number) };
+        let counter = |c: &axon_proto::msgs::mgr_report::PerfCounterType| {
+            json!([c.path, c.description, c.nick, c.kind, c.priority, c.unit])
         };
-        if let Some(counters) = counters.get_mut("counters").and_then(Value::as_object_mut) {
-            counters.insert(last.to_owned(), described(counter));
-        }
-    }
-    out.into()
+        Some(schema?.types().map(counter).collect())
+    };
+    let text = serde_json::to_vec(&args.list(0)?.iter().map(counters).collect::<Vec<_>>());
+    let failed = |why: serde_json::Error| Refusal::new("RuntimeError", why.to_string());
+    Ok(Answer { head: Value::Null, tail: text.map_err(failed)?.into() })
 }
+
+#[cfg(test)]
+mod tests;

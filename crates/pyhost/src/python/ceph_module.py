@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 
+from axon_counters import Counters
 from axon_link import ERROR, _exit
 
 _link = None
@@ -26,17 +27,13 @@ current_command = threading.local()
 # Documents of at least this size are kept; smaller ones cross each time.
 KEPT_BYTES_MIN = 4096
 
-# Newest counters of all daemons of a type are fetched together and serve this long; daemons report every few seconds.
-COUNTERS_SECS = 1.0
-
 _documents = {}
-_counters = {}
-_schemas = {}
+_counters = None
 
 
 def attach(link, setup):
-    global _link, _setup
-    _link, _setup = link, setup
+    global _link, _setup, _counters
+    _link, _setup, _counters = link, setup, Counters(link.call)
 
 
 def _ask(*what, **kwargs):
@@ -163,34 +160,6 @@ sqlite3.connect = _connect_with_ceph
 _adapt_rados()
 
 
-def _latest(svc_type):
-    """Newest counters of all daemons of a type: {name: (time, columns, values)}."""
-    now = time.monotonic()
-    known = _counters.get(svc_type)
-    if known and now - known[0] < COUNTERS_SECS:
-        return known[1]
-    doc = json.loads(_link.call('counters', svc_type)[1])
-    columns = [{path: (at, average) for path, at, average in schema} for schema in doc['schemas']]
-    daemons = {name: (t, columns[schema], values) for name, (schema, t, values) in doc['daemons'].items()}
-    _counters[svc_type] = (now, daemons)
-    return daemons
-
-
-def _latest_counter(svc_type, svc_id, path):
-    daemon = _latest(svc_type).get(svc_id)
-    column = daemon and daemon[1].get(path)
-    if not column or daemon[0] is None:
-        return []
-    t, _, values = daemon
-    at, average = column
-    return [t, values[at], values[at + 1]] if average else [t, values[at]]
-
-
-def _perf_schema(svc_type, svc_id, labelled):
-    doc = json.loads(_link.call('perf_schema', svc_type or '', svc_id or '', labelled)[1])
-    return {name: dict(doc['schemas'][schema]) for name, schema in doc['daemons'].items()}
-
-
 class BaseMgrStandbyModule(object):
     def __init__(self, capsule):
         pass
@@ -286,23 +255,23 @@ class BaseMgrModule(object):
     _ceph_get_unlabeled_counter = _ceph_get_counter
 
     def _ceph_get_latest_unlabeled_counter(self, svc_type, svc_name, path):
-        return {path: _latest_counter(svc_type, svc_name, path)}
+        return {path: _counters.latest(svc_type, svc_name, path)}
 
     def _ceph_get_latest_counter(self, svc_type, svc_name, path, sub_counter_name=None, labels=None):
         if sub_counter_name is None:
-            return {path: _latest_counter(svc_type, svc_name, path)}
+            return {path: _counters.latest(svc_type, svc_name, path)}
         resolved = path
         if labels:
             # As the daemons write it: name, then label and value, each behind a zero byte.
             parts = [part for pair in labels for part in pair]
             resolved = path + '\0' + '\0'.join(parts) + '\0'
-        return {path: _latest_counter(svc_type, svc_name, resolved + '.' + sub_counter_name)}
+        return {path: _counters.latest(svc_type, svc_name, resolved + '.' + sub_counter_name)}
 
     def _ceph_get_unlabeled_perf_schema(self, svc_type, svc_name):
-        return _perf_schema(svc_type, svc_name, False)
+        return _counters.described(svc_type, svc_name, False)
 
     def _ceph_get_perf_schema(self, svc_type, svc_name):
-        return _perf_schema(svc_type, svc_name, _setup['release'] >= 19)
+        return _counters.described(svc_type, svc_name, _setup['release'] >= 19)
 
     # Options and the store.
 
