@@ -1,10 +1,11 @@
 //! `modules`: how long clients of upstream's manager and of Axon wait before, while and after a Python module spins in C, leaks and kills its
-//! process; and what `mgr.get("osd_map")` and `get_all_perf_counters()` cost a module by the number of OSDs in the map. Each manager runs alone
-//! while it is measured.
+//! process; and what `mgr.get("osd_map")` costs a module by the number of OSDs in the map, and `get_all_perf_counters()` by the number of daemons
+//! that report. Each manager runs alone while it is measured.
 
 use anyhow::{Context, Result, ensure};
 use axon_launcher::{Cluster, Kind};
 use axon_testkit::latency::Load;
+use axon_testkit::reporters::{Counter, Reporters};
 use axon_testkit::{host_python_modules, modules};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -15,7 +16,7 @@ use std::time::Duration;
 pub struct Options {
     #[arg(long)]
     cluster: PathBuf,
-    /// OSDs in the map, in rising order; the first 3 are real.
+    /// OSDs in the map, and daemons that report as many counters as an OSD does, in rising order; the first 3 are real.
     #[arg(long, value_delimiter = ',', default_value = "3,1000,10000")]
     sizes: Vec<u32>,
     /// Numbers that the spinning module sums up in C.
@@ -27,6 +28,9 @@ pub struct Options {
     /// How long each phase is watched.
     #[arg(long, default_value_t = 16)]
     seconds: u64,
+    /// Only time the calls.
+    #[arg(long)]
+    calls_only: bool,
 }
 
 /// Beside REST: the manager's own command, and one of a stock Python module.
@@ -35,6 +39,9 @@ const LEAK_MAX: (&str, &str) = ("axon_module_memory_bytes_max_hostile_leak", "40
 const START_AT_MOST: Duration = Duration::from_secs(180);
 /// Calls of each kind: the first of an epoch, and later ones.
 const CALLS: u64 = 6;
+/// Calls that take seconds each.
+const LONG_CALLS: u64 = 3;
+const LONG_FROM: u32 = 5000;
 
 pub fn run(options: &Options) -> Result<()> {
     let mut cluster = Cluster::open(&options.cluster)?;
@@ -42,7 +49,8 @@ pub fn run(options: &Options) -> Result<()> {
     host_python_modules(&cluster)?;
     cluster.ceph_ok(&["config", "set", "mgr", LEAK_MAX.0, LEAK_MAX.1, "--force"])?;
     let (mut latency, mut calls) = (Vec::new(), Vec::new());
-    for (kind, who) in [(Kind::Ceph, "ceph-mgr"), (Kind::Axon, "axon")] {
+    let managers = [(Kind::Ceph, "ceph-mgr"), (Kind::Axon, "axon")];
+    for (kind, who) in managers.into_iter().filter(|_| !options.calls_only) {
         alone(&mut cluster, kind)?;
         latency.push(json!({"who": who, "phases": phases(&mut cluster, kind, options)?}));
     }
@@ -52,9 +60,11 @@ pub fn run(options: &Options) -> Result<()> {
             cluster.add_empty_osds(osds - have)?;
             have = osds;
         }
-        for (kind, who) in [(Kind::Ceph, "ceph-mgr"), (Kind::Axon, "axon")] {
+        for (kind, who) in managers {
             alone(&mut cluster, kind)?;
-            let row = json!({"who": who, "osds": osds, "osd_map": osd_map(&cluster)?, "counters": counters(&cluster)?});
+            let osd_map = osd_map(&cluster)?;
+            let row =
+                json!({"who": who, "osds": osds, "osd_map": osd_map, "counters": counters(&cluster, osds)?});
             eprintln!("{row}");
             calls.push(row);
         }
@@ -140,8 +150,8 @@ fn phases(cluster: &mut Cluster, kind: Kind, options: &Options) -> Result<Value>
 }
 
 /// Seconds of each call.
-fn timed(cluster: &Cluster, what: &str) -> Result<Value> {
-    let answer = cluster.ceph_ok(&["gauge", "time", what, &CALLS.to_string()])?;
+fn timed(cluster: &Cluster, what: &str, calls: u64) -> Result<Value> {
+    let answer = cluster.ceph_ok(&["gauge", "time", what, &calls.to_string()])?;
     serde_json::from_str(&answer).with_context(|| answer)
 }
 
@@ -150,11 +160,11 @@ fn osd_map(cluster: &Cluster) -> Result<Value> {
     let mut firsts = Vec::new();
     let mut later = Vec::new();
     let mut size = Value::Null;
-    timed(cluster, "osd_map")?;
+    timed(cluster, "osd_map", CALLS)?;
     for flag in ["set", "unset", "set", "unset"] {
         cluster.ceph_ok(&["osd", flag, "noout"])?;
         std::thread::sleep(Duration::from_secs(2));
-        let (first, others, of) = split(&timed(cluster, "osd_map")?);
+        let (first, others, of) = split(&timed(cluster, "osd_map", CALLS)?);
         firsts.push(first);
         later.extend(others);
         size = of;
@@ -162,18 +172,38 @@ fn osd_map(cluster: &Cluster) -> Result<Value> {
     Ok(json!({"first_ms": median(firsts), "later_ms": median(later), "osds": size}))
 }
 
-fn counters(cluster: &Cluster) -> Result<Value> {
+/// The same, of all daemons' counters: beside the 3 OSDs, as many made-up daemons report as make `daemons`.
+fn counters(cluster: &Cluster, daemons: u32) -> Result<Value> {
     let mut firsts = Vec::new();
     let mut later = Vec::new();
     let mut size = Value::Null;
+    let rows: Vec<Value> = serde_json::from_str(&cluster.ceph_ok(&["gauge", "counters", "osd", "0"])?)?;
+    let declared = rows.iter().map(Counter::parse).collect::<Result<Vec<_>>>()?;
+    let made_up = usize::try_from(daemons.saturating_sub(3))?;
+    let at_least = made_up * declared.len();
+    let reporters = Reporters::start(cluster, made_up, declared)?;
+    until(|| {
+        ensure!(reporters.rounds()? > 1, "not all daemons have reported twice");
+        let have = split(&timed(cluster, "counters", 1)?).2.as_u64().unwrap_or_default();
+        ensure!(have >= at_least as u64, "{have} counters have come of {at_least}");
+        Ok(())
+    })?;
+    let calls = if daemons >= LONG_FROM { LONG_CALLS } else { CALLS };
     for _ in 0..4 {
-        let (first, others, of) = split(&timed(cluster, "counters")?);
+        let (first, others, of) = split(&timed(cluster, "counters", calls)?);
         firsts.push(first);
         later.extend(others);
         size = of;
         std::thread::sleep(Duration::from_secs(2));
     }
-    Ok(json!({"first_ms": median(firsts), "later_ms": median(later), "counters": size}))
+    reporters.rounds()?;
+    let rss = process_rss(cluster);
+    Ok(json!({"first_ms": median(firsts), "later_ms": median(later), "counters": size, "rss_kib": rss}))
+}
+
+/// What the manager holds, of Axon without its modules' processes.
+fn process_rss(cluster: &Cluster) -> Option<u64> {
+    ["mgr.x", "mgr.y"].into_iter().filter_map(|name| cluster.process(name).ok()?.rss_kib()).next()
 }
 
 fn split(answer: &Value) -> (f64, Vec<f64>, Value) {

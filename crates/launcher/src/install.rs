@@ -21,6 +21,7 @@ pub fn ensure_installed(release: Release, progress: Progress) -> Result<Root> {
         Root::Dir(dir) => {
             ensure_root(release, dir, progress)?;
             at.mount_system()?;
+            complete_root(release, dir, &at, progress)?;
         }
     }
     Ok(at)
@@ -69,6 +70,19 @@ fn ensure_root(release: Release, dir: &Path, progress: Progress) -> Result<()> {
     std::fs::rename(&partial, dir).with_context(|| format!("cannot rename {}", partial.display()))?;
     progress(&format!("{release}: root folder {} is ready", dir.display()));
     Ok(())
+}
+
+/// A root that an earlier version made lacks what has been added since.
+fn complete_root(release: Release, dir: &Path, at: &Root, progress: Progress) -> Result<()> {
+    if packages_present(at) {
+        return Ok(());
+    }
+    require_superuser()?;
+    let _lock = root::lock(&dir.with_extension("make"))?;
+    if packages_present(at) {
+        return Ok(());
+    }
+    apt_install(at, &format!("what the root folder of Ceph {release} lacks"), progress)
 }
 
 fn is_whole(dir: &Path) -> bool {
@@ -210,7 +224,7 @@ pub fn require_superuser() -> Result<()> {
 const PROGRAMS: [&str; 7] =
     ["ceph", "ceph-mon", "ceph-osd", "ceph-mgr", "ceph-mds", "ceph-authtool", "monmaptool"];
 const DASHBOARD_FILES: &str = "usr/share/ceph/mgr/dashboard/module.py";
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "ceph-mon",
     "ceph-osd",
     "ceph-mgr",
@@ -221,4 +235,6 @@ const PACKAGES: [&str; 10] = [
     "ceph-mgr-modules-core",
     "python3-rados",
     "python3-rbd",
+    // What the module that `mgr self-test remote` calls imports.
+    "python3-influxdb",
 ];

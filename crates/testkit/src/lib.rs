@@ -11,6 +11,7 @@ pub mod link;
 pub mod maps;
 pub mod modules;
 pub mod process;
+pub mod reporters;
 mod rng;
 pub mod soak;
 

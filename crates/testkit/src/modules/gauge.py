@@ -1,5 +1,5 @@
 # A manager module that measures what its calls cost it: `gauge time` answers with the seconds of each. `gauge wait` takes its
-# time and says under which manager it was.
+# time and says under which manager it was. `gauge counters` shows what a daemon reports.
 import json
 import time
 
@@ -19,6 +19,7 @@ class Module(MgrModule):
     CLICommand = Commands
     COMMANDS = [
         {'cmd': 'gauge time name=what,type=CephString name=count,type=CephInt', 'desc': 'Time calls', 'perm': 'r'},
+        {'cmd': 'gauge counters name=type,type=CephString name=id,type=CephString', 'desc': 'Show counters', 'perm': 'r'},
         {'cmd': 'gauge wait name=secs,type=CephInt', 'desc': 'Take that long', 'perm': 'r'},
         {'cmd': 'gauge answer', 'desc': 'Answer', 'perm': 'r'},
     ]
@@ -29,6 +30,8 @@ class Module(MgrModule):
         if cmd['prefix'] == 'gauge wait':
             time.sleep(int(cmd['secs']))
             return 0, self.get_mgr_id(), ''
+        if cmd['prefix'] == 'gauge counters':
+            return 0, json.dumps(self.counters(cmd['type'], cmd['id'])), ''
         call = self.calls()[cmd['what']]
         secs, size = [], 0
         for _ in range(int(cmd['count'])):
@@ -44,3 +47,11 @@ class Module(MgrModule):
             'osd_map': lambda: len(self.get('osd_map')['osds']),
             'counters': lambda: sum(len(of) for of in counters().values()),
         }
+
+    def counters(self, kind, name):
+        """[path, description, nick, type, priority, unit, value, count] of each."""
+        everything = getattr(self, 'get_all_perf_counters', None) or self.get_unlabeled_perf_counters
+        keys = ('description', 'nick', 'type', 'priority', 'units', 'value', 'count')
+        missing = {'nick': '', 'count': 0}
+        of = everything(services=(kind,))['%s.%s' % (kind, name)]
+        return [[path] + [counter.get(key, missing.get(key)) for key in keys] for path, counter in sorted(of.items())]
