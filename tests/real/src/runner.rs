@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -49,6 +49,8 @@ pub struct Totals {
     pub filtered: usize,
     /// Which failed and why, for the end of the output: of a long one that is all that some readers see.
     pub failures: Vec<String>,
+    /// Which passed only when they ran again, and why they failed before.
+    pub second_run: Vec<String>,
 }
 
 /// What is kept of a reason.
@@ -71,11 +73,18 @@ pub fn run(plan: &Plan) -> Totals {
         begun.elapsed().as_secs_f64()
     );
     println!("real: {} passed, {} failed", totals.passed, totals.failed);
-    for failure in &totals.failures {
-        println!("failed: {failure}");
+    for line in &totals.second_run {
+        println!("{SECOND_RUN}{line}");
+    }
+    for line in &totals.failures {
+        println!("{FAILED}{line}");
     }
     totals
 }
+
+/// How the lines about them begin.
+const FAILED: &str = "failed: ";
+const SECOND_RUN: &str = "passed in its second run only: ";
 
 /// A process for each release, because scenarios mostly wait. What is installed is shared, and so comes first.
 fn beside_each_other(plan: &Plan, releases: &[Release]) -> Totals {
@@ -102,6 +111,7 @@ fn beside_each_other(plan: &Plan, releases: &[Release]) -> Totals {
             sum.failed += totals.failed;
             sum.filtered += totals.filtered;
             sum.failures.extend(totals.failures);
+            sum.second_run.extend(totals.second_run);
         }
         sum
     })
@@ -118,16 +128,17 @@ fn in_a_process(plan: &Plan, release: Release, port: u16) -> Totals {
         command.env("AXON_REAL_DIR", &plan.dir).env("AXON_REAL_PORT", port.to_string());
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-        let (mut totals, mut failures) = (None, Vec::new());
+        let (mut totals, mut failures, mut second_run) = (None, Vec::new(), Vec::new());
         for line in lines {
             let line = line?;
             totals = Totals::read(&line).or(totals);
-            failures.extend(line.strip_prefix("failed: ").map(str::to_owned));
+            failures.extend(line.strip_prefix(FAILED).map(str::to_owned));
+            second_run.extend(line.strip_prefix(SECOND_RUN).map(str::to_owned));
             println!("{release:8} {line}");
         }
         child.wait()?;
         let totals = totals.context("it ended without a result")?;
-        Ok(Totals { failures, ..totals })
+        Ok(Totals { failures, second_run, ..totals })
     };
     run().unwrap_or_else(|e| {
         println!("test {release}::all ... FAILED\n    {e:#}");
@@ -165,44 +176,72 @@ fn run_release(plan: &Plan, release: Release, totals: &mut Totals) {
         return;
     }
     println!("\nrunning {} tests on {release}", chosen.len());
+    let mut failed = on_a_cluster(plan, release, &chosen);
+    if !failed.is_empty() && plan.filter.is_none() {
+        println!("{} failed; each once more, on a cluster made anew", failed.len());
+        let first = failed;
+        let again: Vec<&Scenario> = first.iter().map(|(scenario, _)| *scenario).collect();
+        failed = on_a_cluster(plan, release, &again);
+        let came_right = |s: &Scenario| !failed.iter().any(|(other, _)| other.name == s.name);
+        for (scenario, why) in first.iter().filter(|(scenario, _)| came_right(scenario)) {
+            totals.second_run.push(format!("{}: {why}", name(scenario)));
+        }
+    }
+    totals.passed += chosen.len() - failed.len();
+    totals.failed += failed.len();
+    totals.failures.extend(failed.iter().map(|(scenario, why)| format!("{}: {why}", name(scenario))));
+}
+
+/// Runs these on one cluster, in their order; those that failed and why. The folder of a cluster on which one failed stays beside the
+/// others.
+fn on_a_cluster<'a>(plan: &Plan, release: Release, chosen: &[&'a Scenario]) -> Vec<(&'a Scenario, String)> {
     let mut bench = match bring_up(plan, release) {
         Ok(cluster) => Bench { cluster },
         Err(e) => {
             println!("test {release}::cluster_up ... FAILED\n{e:#}");
-            totals.failures.push(format!("{release}::cluster_up: {e:#}"));
             // What could not run did not pass.
-            totals.failed += chosen.len();
-            return;
+            let why = in_a_line(&e.context("the cluster did not come up"));
+            return chosen.iter().map(|scenario| (*scenario, why.clone())).collect();
         }
     };
-    let failed_before = totals.failed;
-    for scenario in &chosen {
+    let mut failed = Vec::new();
+    for scenario in chosen {
         let begun = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| (scenario.run)(&mut bench)));
-        let seconds = begun.elapsed().as_secs_f64();
+        let (seconds, name) = (begun.elapsed().as_secs_f64(), scenario.name);
         match result.unwrap_or_else(|panic| Err(panic_text(&panic))) {
-            Ok(()) => {
-                totals.passed += 1;
-                println!("test {} ... ok ({seconds:.1}s)", name(scenario));
-            }
+            Ok(()) => println!("test {release}::{name} ... ok ({seconds:.1}s)"),
             Err(e) => {
-                totals.failed += 1;
-                println!("test {} ... FAILED ({seconds:.1}s)\n    {e:#}", name(scenario));
-                let why = format!("{e:#}").split_whitespace().collect::<Vec<_>>().join(" ");
-                let why: String = why.chars().take(REASON_CHARS_MAX).collect();
-                totals.failures.push(format!("{}: {why}", name(scenario)));
+                println!("test {release}::{name} ... FAILED ({seconds:.1}s)\n    {e:#}");
+                failed.push((*scenario, in_a_line(&e)));
             }
         }
     }
-    let keep = totals.failed > failed_before;
     let dir = bench.cluster.dir().to_owned();
-    if let Err(e) = bench.cluster.down(keep) {
-        totals.failed += 1;
-        println!("test {release}::cluster_down ... FAILED\n    {e:#}");
+    if let Err(e) = bench.cluster.down(!failed.is_empty()) {
+        println!("the cluster did not go down: {e:#}");
+        failed.extend(chosen.last().map(|last| (*last, in_a_line(&e))));
     }
-    if keep {
-        println!("logs are in {}/log", dir.display());
+    if !failed.is_empty() {
+        match keep(&dir) {
+            Ok(kept) => println!("logs are in {}/log", kept.display()),
+            Err(e) => println!("logs are in {}/log: {e:#}", dir.display()),
+        }
     }
+    failed
+}
+
+/// Puts a folder where the next cluster of its name does not clear it; the one that was kept there goes.
+fn keep(dir: &Path) -> Result<PathBuf> {
+    let kept = dir.with_extension("failed");
+    Cluster::clear(&kept)?;
+    std::fs::rename(dir, &kept)?;
+    Ok(kept)
+}
+
+fn in_a_line(e: &anyhow::Error) -> String {
+    let why = format!("{e:#}").split_whitespace().collect::<Vec<_>>().join(" ");
+    why.chars().take(REASON_CHARS_MAX).collect()
 }
 
 /// A cluster without a manager: each scenario says which it wants.
