@@ -10,7 +10,7 @@ use crate::tell::Tell;
 use arc_swap::ArcSwapOption;
 use axon_api::Dashboard;
 use axon_core::caps::{self, Allow};
-use axon_core::commands::{self, Done, Kept, Row};
+use axon_core::commands::{self, Ask, Done, Kept, Row};
 use axon_core::tell::{Counter, Peer};
 use axon_core::{Cluster, Command, CommandError, CommandOutput, CommandSink, State, Target};
 use axon_net::Client;
@@ -291,14 +291,15 @@ impl Dispatcher {
         if let Some(output) = self.kept.find(row, command, state) {
             return Some(output.into());
         }
-        if row.is_short(state) {
-            let run = AssertUnwindSafe(|| commands::run(row, command, state, now()));
+        let now = now();
+        if row.is_short(&Ask { command, state, now }) {
+            let run = AssertUnwindSafe(|| commands::run(row, command, state, now));
             return std::panic::catch_unwind(run).ok();
         }
         // Beside the runtime's threads: on a big map these take long.
         let (command, state, kept) = (command.clone(), state.clone(), self.kept.clone());
         let run = tokio::task::spawn_blocking(move || {
-            let done = commands::run(row, &command, &state, now());
+            let done = commands::run(row, &command, &state, now);
             kept.keep(row, &command, &state, &done);
             done
         });

@@ -208,7 +208,7 @@ types! {
     "mon_info_t" = MonInfo, dump, |info, bytes| written(|w| info.encode_version(w, Features::ALL, at(bytes, 0)));
     "object_stat_collection_t" = StatCollection, json(|v| json!({"stat_sum": v.0}));
     "object_stat_sum_t" = ObjectStatSum, serialize;
-    "objectstore_perf_stat_t" = PerfStat, json(PerfStat::dump);
+    "objectstore_perf_stat_t" = PerfStat, json(|perf| json!(perf.dump()));
     "osd_info_t" = OsdInfo, serialize;
     "osd_stat_t" = OsdStat, json(json::osd_stat);
     "osd_xinfo_t" = OsdXInfo, serialize;

@@ -3,19 +3,22 @@
 //!
 //! Switches are not judged here: older command lines send them as texts.
 
-use super::describe_arguments;
 use serde_json::{Map, Value};
 
 /// The first argument whose JSON type is not the declared one.
-pub(super) fn of_wrong_type(cmdstring: &str, given: &Map<String, Value>) -> Option<String> {
-    let declared = describe_arguments(cmdstring);
-    let text = |argument: &Value, key: &str| argument.get(key)?.as_str().map(str::to_owned);
-    declared.iter().find_map(|argument| {
-        let name = text(argument, "name")?;
-        let value = given.get(&name).filter(|value| !value.is_null())?;
-        let many = text(argument, "n").is_some();
-        (!fits(&text(argument, "type")?, many, value)).then_some(name)
+pub(super) fn of_wrong_type<'a>(cmdstring: &'a str, given: &Map<String, Value>) -> Option<&'a str> {
+    cmdstring.split_whitespace().find_map(|argument| {
+        let name = of(argument, "name")?;
+        let value = given.get(name).filter(|value| !value.is_null())?;
+        let many = of(argument, "n").is_some();
+        (!fits(of(argument, "type")?, many, value)).then_some(name)
     })
+}
+
+/// What an argument's descriptor says under a key.
+fn of<'a>(argument: &'a str, key: &str) -> Option<&'a str> {
+    let pairs = argument.split(',').filter_map(|pair| pair.split_once('='));
+    pairs.rev().find(|(k, _)| *k == key).map(|(_, value)| value)
 }
 
 fn fits(kind: &str, many: bool, value: &Value) -> bool {
@@ -46,7 +49,7 @@ mod tests {
             json!({"osd": 1, "far": 1.0, "s": ["x"], "t": "y", "sure": "true", "other": 3, "prefix": "a b"});
         assert_eq!(wrong(good), None);
         for (name, value) in [("osd", json!("1")), ("far", json!(1)), ("s", json!("x")), ("t", json!(1))] {
-            assert_eq!(wrong(json!({name: value})).as_deref(), Some(name));
+            assert_eq!(wrong(json!({name: value})), Some(name));
         }
     }
 }

@@ -31,6 +31,8 @@ use axon_proto::mon_command_desc::MonCommandDesc;
 use axon_proto::release::Release;
 use axon_proto::{Message, UTime};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// A command: descriptor, help, service and permission as upstream declares them.
 pub struct Row {
@@ -40,7 +42,8 @@ pub struct Row {
     pub perm: &'static str,
     since: Release,
     reads: Reads,
-    work: fn(&State) -> usize,
+    /// How many OSDs, PGs or pools it goes through.
+    work: fn(&Ask<'_>) -> usize,
     run: fn(&Ask<'_>) -> Done,
 }
 
@@ -101,20 +104,19 @@ impl Row {
         Row { reads, ..self }
     }
 
-    /// How many OSDs, PGs or pools it goes through.
-    const fn through(self, work: fn(&State) -> usize) -> Self {
+    const fn through(self, work: fn(&Ask<'_>) -> usize) -> Self {
         Row { work, ..self }
     }
 
     /// It takes less time than to hand it to another thread and back.
     #[must_use]
-    pub fn is_short(&self, state: &State) -> bool {
+    pub fn is_short(&self, ask: &Ask<'_>) -> bool {
         const WORK_MAX: usize = 256;
-        (self.work)(state) <= WORK_MAX
+        (self.work)(ask) <= WORK_MAX
     }
 }
 
-fn unbounded(_: &State) -> usize {
+fn unbounded(_: &Ask<'_>) -> usize {
     usize::MAX
 }
 
@@ -163,7 +165,9 @@ fn rows() -> impl Iterator<Item = &'static Row> {
 /// The row of a command's prefix.
 #[must_use]
 pub fn find(prefix: &str) -> Option<&'static Row> {
-    rows().find(|row| prefix_of(row.cmdstring) == prefix)
+    static ROWS: LazyLock<HashMap<&str, &Row>> =
+        LazyLock::new(|| rows().map(|row| (prefix_of(row.cmdstring), row)).collect());
+    ROWS.get(prefix).copied()
 }
 
 /// The words of a descriptor that are not arguments.

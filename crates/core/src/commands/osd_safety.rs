@@ -16,7 +16,11 @@ pub(super) const ROWS: &[Row] = &[
         "osd",
         safe_to_destroy,
     )
-    .of(Reads::Maps),
+    .of(Reads::Maps)
+    .through(|ask| match names_all(&ask.texts("ids")) {
+        true => ask.state.osd_map.osds().count(),
+        false => ask.texts("ids").len(),
+    }),
     Row::read(
         "osd ok-to-stop name=ids,type=CephString,n=N name=max,type=CephInt,req=false",
         "check whether osd(s) can be safely stopped without reducing immediate data availability",
@@ -41,7 +45,7 @@ pub(super) const ROWS: &[Row] = &[
 /// The OSDs that `ids` names, or a refusal.
 fn ids(ask: &Ask<'_>) -> Result<BTreeSet<i32>, Done> {
     let names = ask.texts("ids");
-    if matches!(names.first().map(String::as_str), Some("any" | "all" | "*")) {
+    if names_all(&names) {
         return Ok(ask.state.osd_map.osds().collect());
     }
     let parse = |name: &String| osd_id(name).ok_or_else(|| refuse(EINVAL, not_an_osd(name)));
@@ -50,6 +54,10 @@ fn ids(ask: &Ask<'_>) -> Result<BTreeSet<i32>, Done> {
         return Err(refuse(EINVAL, "must specify one or more OSDs"));
     }
     Ok(osds)
+}
+
+fn names_all(names: &[String]) -> bool {
+    matches!(names.first().map(String::as_str), Some("any" | "all" | "*"))
 }
 
 fn not_an_osd(name: &str) -> String {

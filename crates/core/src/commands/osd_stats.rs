@@ -4,15 +4,18 @@ use super::request::{Ask, ENOENT, Flushed, Format, refuse};
 use super::{Done, Reads, Row};
 use crate::pg_map::OsdView;
 use crate::text::{Column, Table};
+use axon_proto::json::{List, Object, Then};
+use axon_proto::pg::OsdStat;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 pub(super) const ROWS: &[Row] = &[
     Row::read("osd perf", "print dump of OSD perf summary stats", "osd", perf)
         .of(Reads::Maps)
-        .through(|state| state.pg_map.osd_stat.len()),
+        .through(|ask| ask.state.pg_map.osd_stat.len()),
     Row::read("osd blocked-by", "print histogram of which OSDs are blocking their peers", "osd", blocked_by)
         .of(Reads::Maps)
-        .through(|state| state.pg_map.blocked_by_sum.len()),
+        .through(|ask| ask.state.pg_map.blocked_by_sum.len()),
     Row::read(
         "osd pool stats name=pool_name,type=CephPoolname,req=false",
         "obtain stats from all pools, or from specified pool",
@@ -20,17 +23,16 @@ pub(super) const ROWS: &[Row] = &[
         pool_stats,
     )
     .of(Reads::Maps)
-    .through(|state| state.osd_map.pools.len()),
+    .through(|ask| ask.state.osd_map.pools.len()),
 ];
 
 fn perf(ask: &Ask<'_>) -> Done {
     let osds = &ask.state.pg_map.osd_stat;
     let json = || {
-        let infos: Vec<Value> = osds
-            .iter()
-            .map(|(osd, stat)| json!({"id": osd, "perf_stats": stat.os_perf_stat.dump()}))
-            .collect();
-        ("osdstats", json!({"osd_perf_infos": infos}))
+        let one = |(osd, stat): (&i32, &Arc<OsdStat>)| {
+            Object(Then(("id", *osd), ("perf_stats", stat.os_perf_stat.dump())))
+        };
+        ("osdstats", Object(("osd_perf_infos", List(move || osds.iter().map(one)))))
     };
     ask.pg_answer(Flushed::Lines, json, || {
         const NS_PER_MS: u64 = 1_000_000;
@@ -48,9 +50,8 @@ fn perf(ask: &Ask<'_>) -> Done {
 fn blocked_by(ask: &Ask<'_>) -> Done {
     let sums = &ask.state.pg_map.blocked_by_sum;
     let json = || {
-        let infos: Vec<Value> =
-            sums.iter().map(|(osd, count)| json!({"id": osd, "num_blocked": count})).collect();
-        ("osd_blocked_by", json!({"osd_blocked_by_infos": infos}))
+        let one = |(osd, count): (&i32, &i32)| Object(Then(("id", *osd), ("num_blocked", *count)));
+        ("osd_blocked_by", Object(("osd_blocked_by_infos", List(move || sums.iter().map(one)))))
     };
     ask.pg_answer(Flushed::Lines, json, || {
         let mut table = Table::new(["osd", "num_blocked"].map(Column::number));

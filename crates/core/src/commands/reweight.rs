@@ -288,7 +288,7 @@ struct Spread {
 }
 
 impl Spread {
-    /// `None` when no OSD is up and in.
+    /// Of two maps that differ in weights alone. `None` when no OSD is up and in.
     fn of(before: &OSDMap, after: &OSDMap, pools: &BTreeSet<i64>) -> Option<Self> {
         let mut counts: BTreeMap<i32, (u32, u32)> = before
             .osds()
@@ -296,9 +296,11 @@ impl Spread {
             .map(|osd| (osd, (0, 0)))
             .collect();
         let (mut moved, mut total) = (0, 0);
+        let same = before.osd_weight == after.osd_weight;
         for (id, pool) in before.pools.iter().filter(|(id, _)| pools.is_empty() || pools.contains(id)) {
             for pg in before.pgs_of(*id) {
-                let (was, is) = (before.pg_to_up_acting(pg).up, after.pg_to_up_acting(pg).up);
+                let was = before.pg_to_up_acting(pg).up;
+                let is = if same { was.clone() } else { after.pg_to_up_acting(pg).up };
                 total += u32::from(pool.size);
                 for osd in &was {
                     counts.entry(*osd).and_modify(|c| c.0 += 1);

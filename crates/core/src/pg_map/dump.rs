@@ -95,7 +95,8 @@ impl PgMap {
     #[must_use]
     pub fn dump_osd_ping_times(&self) -> Value {
         let one = |(osd, stat): (&i32, &Arc<OsdStat>)| {
-            let times: Vec<Value> = stat.hb_pingtime.iter().map(|(to, times)| times.dump(*to)).collect();
+            let times: Vec<Value> =
+                stat.hb_pingtime.iter().map(|(to, times)| json!(times.dump(*to))).collect();
             json!({"osd": osd, "network_ping_times": times})
         };
         json!({"osd_ping_times": self.osd_stat.iter().map(one).collect::<Vec<_>>()})

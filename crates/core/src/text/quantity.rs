@@ -12,11 +12,14 @@ fn scaled(value: u64, step: u64, units: &[&str]) -> String {
     }
     let unit = units.get(index).copied().unwrap_or_default();
     if index == 0 || value.is_multiple_of(mult) {
-        return format!("{whole}{unit}");
+        return whole.to_string() + unit;
     }
     let exact = value as f64 / mult as f64;
-    (0..=2)
-        .rev()
+    // What cannot fit is not tried: rounding makes a text only longer.
+    let digits = whole.checked_ilog10().map_or(1, |log| log as usize + 1);
+    [2, 1]
+        .into_iter()
+        .filter(|precision| digits + 1 + precision + unit.len() <= 7)
         .map(|precision| format!("{exact:.precision$}{unit}"))
         .find(|text| text.len() <= 7)
         .unwrap_or_else(|| format!("{exact:.0}{unit}"))
@@ -104,12 +107,18 @@ pub fn percent(value: f32) -> String {
     if value < 0.01 { "0".to_owned() } else { format!("{value:.2}") }
 }
 
+/// Most weights are, and an integer is written faster.
+fn is_small_integer(value: f32) -> bool {
+    (0.0..1e6).contains(&value) && value.fract() == 0.0
+}
+
 /// `lowprecision_t` of `OSDMap.cc`.
 #[must_use]
 pub fn lowprecision(value: f32) -> String {
     match value {
         v if v < -0.01 => "-".to_owned(),
         v if v < 0.001 => "0".to_owned(),
+        v if is_small_integer(v) => (v as u32).to_string() + ".00",
         v => format!("{v:.2}"),
     }
 }
@@ -120,6 +129,7 @@ pub fn weight(value: f32) -> String {
     match value {
         v if v < -0.01 => "-".to_owned(),
         v if v < 0.000_001 => "0".to_owned(),
+        v if is_small_integer(v) => (v as u32).to_string() + ".00000",
         v => format!("{v:.5}"),
     }
 }
@@ -156,6 +166,9 @@ mod tests {
         assert_eq!((si(999), si(1500), si(12_345), si(2_000_000)), s4("999", "1.50k", "12.35k", "2M"));
         assert_eq!((percent(8.263_5), percent(0.001)), ("8.26".to_owned(), "0".to_owned()));
         assert_eq!((weight(0.003_89), weight(-1.0)), ("0.00389".to_owned(), "-".to_owned()));
+        for value in [1.0, 20.0, 999_999.0, 1e6, 1e9, 0.5, 1.000_01, 3.999_999] {
+            assert_eq!((weight(value), lowprecision(value)), (format!("{value:.5}"), format!("{value:.2}")));
+        }
         assert_eq!(fixed(1_234_567, 3), "1234.567");
         assert_eq!(fixed(7, 3), "0.007");
         assert_eq!(osd_list(&[2, 0x7fff_ffff]), "[2,NONE]");

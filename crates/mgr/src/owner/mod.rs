@@ -11,6 +11,7 @@ mod effect;
 mod failover_tests;
 mod metadata;
 mod monitors;
+mod options;
 mod publish;
 mod report;
 mod service_map;
@@ -37,6 +38,7 @@ use axon_proto::msgs::log::MLog;
 use axon_proto::service_map::ServiceMap;
 use axon_proto::{AuthEntity, EntityAddrVec, EntityName, EntityType, UTime};
 use axon_pyhost::{Board, Mode};
+use options::Options;
 use publish::Change;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -80,6 +82,7 @@ pub struct Owner {
     /// What they say is under way, by module.
     module_progress: BTreeMap<&'static str, Progress>,
     log: ClusterLog,
+    options: Options,
     effects: Vec<Effect>,
     change: Change,
     /// When the working copy was published last.
@@ -119,6 +122,7 @@ impl Owner {
             module_checks: BTreeMap::new(),
             module_progress: BTreeMap::new(),
             log: ClusterLog::default(),
+            options: Options::default(),
             effects: Vec::new(),
             change: Change::Urgent,
             published: UTime::ZERO,
@@ -216,7 +220,7 @@ impl Owner {
             LogPriority::ERROR => tracing::error!("log_channel({channel}) log {priority} : {text}"),
             _ => tracing::info!("log_channel({channel}) log {priority} : {text}"),
         }
-        let options = self.state.mgr_options();
+        let options = self.options.of(&self.state);
         self.log.write(channel, priority, text, &options, now);
         let lines = self.log.syslog_lines(channel, priority, text, &options);
         self.effects.extend(lines.into_iter().map(|(priority, text)| Effect::Syslog { priority, text }));
@@ -224,7 +228,7 @@ impl Owner {
 
     /// Sends the lines of the cluster log that are due; how long others may still wait, if some do.
     pub fn send_log(&mut self, now: UTime) -> Option<Duration> {
-        let options = self.state.mgr_options();
+        let options = self.options.of(&self.state);
         let entries = self.log.poll_lines(&options, now);
         if !entries.is_empty() {
             let message = MLog { version: 0, fsid: self.state.fsid, entries };

@@ -3,10 +3,9 @@
 
 use super::{Pow2Hist, StoreStatfs};
 use crate::features;
-use crate::json::{Entries, List};
+use crate::json::{Entries, List, Object, Then};
 use axon_denc::{Decode, Encode, Features, Reader, Result, Writer};
-use serde::ser::SerializeMap;
-use serde_json::{Value, json};
+use serde::ser::{Serialize, SerializeMap};
 use std::collections::BTreeMap;
 
 /// `objectstore_perf_stat_t`: the object store's latencies in nanoseconds.
@@ -57,13 +56,13 @@ impl PerfStat {
 
     /// `objectstore_perf_stat_t::dump`.
     #[must_use]
-    pub fn dump(&self) -> Value {
-        json!({
-            "commit_latency_ms": self.commit_latency_ns as f64 / NS_PER_MS as f64,
-            "apply_latency_ms": self.apply_latency_ns as f64 / NS_PER_MS as f64,
-            "commit_latency_ns": self.commit_latency_ns,
-            "apply_latency_ns": self.apply_latency_ns,
-        })
+    pub fn dump(&self) -> impl Serialize + use<> {
+        let ms = |ns: u64| ns as f64 / NS_PER_MS as f64;
+        let (commit, apply) = (self.commit_latency_ns, self.apply_latency_ns);
+        Object(Then(
+            Then(("commit_latency_ms", ms(commit)), ("apply_latency_ms", ms(apply))),
+            Then(("commit_latency_ns", commit), ("apply_latency_ns", apply)),
+        ))
     }
 }
 
@@ -298,14 +297,14 @@ impl Entries for Dump<'_> {
 impl HbInterfaces {
     /// An entry of `osd_stat_t::dump_ping_time`.
     #[must_use]
-    pub fn dump(&self, osd: i32) -> Value {
-        let mut interfaces =
-            vec![interface("back", [self.back_pingtime, self.back_min, self.back_max], self.back_last)];
-        if self.front_pingtime.first().is_some_and(|average| *average != 0) {
-            let times = [self.front_pingtime, self.front_min, self.front_max];
-            interfaces.push(interface("front", times, self.front_last));
-        }
-        json!({ "osd": osd, "last update": ctime(self.last_update), "interfaces": interfaces })
+    pub fn dump(&self, osd: i32) -> impl Serialize + use<> {
+        let back = interface("back", [self.back_pingtime, self.back_min, self.back_max], self.back_last);
+        let has_front = self.front_pingtime.first().is_some_and(|average| *average != 0);
+        let times = [self.front_pingtime, self.front_min, self.front_max];
+        let front = has_front.then(|| interface("front", times, self.front_last));
+        let interfaces = List(move || [Some(back), front].into_iter().flatten());
+        let head = Then(("osd", osd), ("last update", ctime(self.last_update)));
+        Object(Then(head, ("interfaces", interfaces)))
     }
 }
 
@@ -313,16 +312,18 @@ fn ms(us: u32) -> f64 {
     f64::from(us) / 1000.0
 }
 
-fn interface(name: &str, [average, min, max]: [[u32; 3]; 3], last: u32) -> Value {
-    let three =
-        |[one, five, fifteen]: [u32; 3]| json!({ "1min": ms(one), "5min": ms(five), "15min": ms(fifteen) });
-    json!({
-        "interface": name,
-        "average": three(average),
-        "min": three(min),
-        "max": three(max),
-        "last": ms(last),
-    })
+fn interface(
+    name: &'static str,
+    [average, min, max]: [[u32; 3]; 3],
+    last: u32,
+) -> impl Serialize + Copy + use<> {
+    let three = |[one, five, fifteen]: [u32; 3]| {
+        Object(Then(Then(("1min", ms(one)), ("5min", ms(five))), ("15min", ms(fifteen))))
+    };
+    Object(Then(
+        Then(("interface", name), ("average", three(average))),
+        Then(Then(("min", three(min)), ("max", three(max))), ("last", ms(last))),
+    ))
 }
 
 /// C's `ctime` in UTC without the newline: `Mon Nov 23 23:48:45 2026`.
@@ -334,4 +335,32 @@ pub fn ctime(secs: u32) -> String {
     let weekday = DAYS.get((secs / 86_400 % 7) as usize).copied().unwrap_or_default();
     let month = MONTHS.get(month.saturating_sub(1) as usize).copied().unwrap_or_default();
     format!("{weekday} {month} {day:2} {hour:02}:{min:02}:{sec:02} {year}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ping_times_and_latencies_read_as_upstream_prints_them() {
+        let times = HbInterfaces {
+            last_update: 1_795_475_472,
+            back_pingtime: [1500, 2, 3],
+            back_max: [4, 5, 6000],
+            back_last: 7,
+            ..HbInterfaces::default()
+        };
+        let back = r#"{"interface":"back","average":{"1min":1.5,"5min":0.002,"15min":0.003},"min":{"1min":0.0,"5min":0.0,"15min":0.0},"max":{"1min":0.004,"5min":0.005,"15min":6.0},"last":0.007}"#;
+        let head = r#"{"osd":4,"last update":"Mon Nov 23 23:11:12 2026","interfaces":["#;
+        assert_eq!(serde_json::to_string(&times.dump(4)).unwrap(), format!("{head}{back}]}}"));
+        let both = HbInterfaces { front_pingtime: [1, 0, 0], ..times };
+        let text = serde_json::to_string(&both.dump(4)).unwrap();
+        assert!(text.starts_with(&format!("{head}{back},{{\"interface\":\"front\"")), "{text}");
+
+        let perf = PerfStat { commit_latency_ns: 2_500_000, apply_latency_ns: 0 };
+        assert_eq!(
+            serde_json::to_string(&perf.dump()).unwrap(),
+            r#"{"commit_latency_ms":2.5,"apply_latency_ms":0.0,"commit_latency_ns":2500000,"apply_latency_ns":0}"#
+        );
+    }
 }
