@@ -31,6 +31,9 @@ pub struct Options {
     /// Only time the calls.
     #[arg(long)]
     calls_only: bool,
+    /// Only time the calls about counters; the map stays as it is.
+    #[arg(long)]
+    counters_only: bool,
 }
 
 /// Beside REST: the manager's own command, and one of a stock Python module.
@@ -39,8 +42,9 @@ const LEAK_MAX: (&str, &str) = ("axon_module_memory_bytes_max_hostile_leak", "40
 const START_AT_MOST: Duration = Duration::from_secs(180);
 /// Calls of each kind: the first of an epoch, and later ones.
 const CALLS: u64 = 6;
-/// Calls that take seconds each.
-const LONG_CALLS: u64 = 3;
+/// How often they are made; fewer where each takes many seconds.
+const ROUNDS: u32 = 4;
+const LONG: (u64, u32) = (2, 2);
 const LONG_FROM: u32 = 5000;
 
 pub fn run(options: &Options) -> Result<()> {
@@ -50,19 +54,19 @@ pub fn run(options: &Options) -> Result<()> {
     cluster.ceph_ok(&["config", "set", "mgr", LEAK_MAX.0, LEAK_MAX.1, "--force"])?;
     let (mut latency, mut calls) = (Vec::new(), Vec::new());
     let managers = [(Kind::Ceph, "ceph-mgr"), (Kind::Axon, "axon")];
-    for (kind, who) in managers.into_iter().filter(|_| !options.calls_only) {
+    for (kind, who) in managers.into_iter().filter(|_| !options.calls_only && !options.counters_only) {
         alone(&mut cluster, kind)?;
         latency.push(json!({"who": who, "phases": phases(&mut cluster, kind, options)?}));
     }
-    let mut have = 3;
+    let mut have = u32::try_from(cluster.ceph_json(&["osd", "ls"])?.as_array().map_or(0, Vec::len))?;
     for &osds in &options.sizes {
-        if osds > have {
+        if osds > have && !options.counters_only {
             cluster.add_empty_osds(osds - have)?;
             have = osds;
         }
         for (kind, who) in managers {
             alone(&mut cluster, kind)?;
-            let osd_map = osd_map(&cluster)?;
+            let osd_map = if options.counters_only { Value::Null } else { osd_map(&cluster)? };
             let row =
                 json!({"who": who, "osds": osds, "osd_map": osd_map, "counters": counters(&cluster, osds)?});
             eprintln!("{row}");
@@ -188,8 +192,8 @@ fn counters(cluster: &Cluster, daemons: u32) -> Result<Value> {
         ensure!(have >= at_least as u64, "{have} counters have come of {at_least}");
         Ok(())
     })?;
-    let calls = if daemons >= LONG_FROM { LONG_CALLS } else { CALLS };
-    for _ in 0..4 {
+    let (calls, rounds) = if daemons >= LONG_FROM { LONG } else { (CALLS, ROUNDS) };
+    for _ in 0..rounds {
         let (first, others, of) = split(&timed(cluster, "counters", calls)?);
         firsts.push(first);
         later.extend(others);

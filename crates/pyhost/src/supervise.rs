@@ -31,6 +31,8 @@ const SHUTDOWN_SECS_MAX: u64 = 15;
 const SILENT_SHUTDOWN_SECS_MAX: u64 = 1;
 /// How often a process is measured …
 const LOOK: Duration = Duration::from_secs(1);
+/// How long what a process said before it ended may take to be read: a child of its own may hold the socket open.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// … and at which of these looks it is asked for a sign of life.
 const PING_LOOKS: u64 = 5;
 /// Calls of one host that are worked on at a time; further ones are refused. Each is a thread of the host.
@@ -272,11 +274,10 @@ impl Supervisor {
                     return End::Unwanted;
                 }
                 status = child.wait() => {
-                    // What it had to say before it ended is still in the channel.
-                    while let Ok(told) = incoming.try_recv() {
-                        if let Some(why) = failure(&told) {
-                            return End::Failed(why);
-                        }
+                    // What it had to say before it ended may not have been read yet.
+                    let last = tokio::time::timeout(LAST_WORDS, last_words(incoming)).await;
+                    if let Ok(Some(why)) = last {
+                        return End::Failed(why);
                     }
                     let status = status.map_or_else(|why| why.to_string(), |status| status.to_string());
                     return End::Failed(format!("its process has ended: {status}"));
@@ -461,6 +462,16 @@ fn failure(told: &Incoming) -> Option<String> {
         }
         Incoming::Note { .. } | Incoming::Call { .. } => None,
     }
+}
+
+/// The reason that a process which has ended gave for it; none when all it said has been read.
+async fn last_words(incoming: &mut mpsc::Receiver<Incoming>) -> Option<String> {
+    while let Some(told) = incoming.recv().await {
+        if let Some(why) = failure(&told) {
+            return Some(why);
+        }
+    }
+    None
 }
 
 /// A module's log line at its level: it begins with `[module LEVEL logger]`.

@@ -6,18 +6,20 @@
 use crate::config;
 use anyhow::{Context, Result, bail, ensure};
 use axon_launcher::Cluster;
+use axon_msgr::auth::con_mode;
 use axon_msgr::{Compression, Limits, Local, Policy};
 use axon_net::auth::{AuthPolicy, ServiceClientAuth};
 use axon_net::connection::{Bounds, Connected, ConnectionEvent, Dial, GlobalSeq, connect, nonce};
+use axon_proto::msgs::mgr_configure::MMgrConfigure;
 use axon_proto::msgs::mgr_open::MMgrOpen;
 use axon_proto::msgs::mgr_report::{MMgrReport, PerfCounterType};
-use axon_proto::{AddrType, EntityAddr, EntityType, Message};
+use axon_proto::{AddrType, EntityAddr, EntityType, Message, Payload};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, interval_at};
 
 /// What the managers know them as.
@@ -27,6 +29,8 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// They do not all report at once.
 const PARTS: usize = 50;
 const DAEMONS_ON_A_HOST: usize = 24;
+/// Daemons that wait for the manager to tell them how to report: each hears it by the one session.
+const OPENING_MAX: usize = 16;
 const CONNECTED_AT_MOST: Duration = Duration::from_secs(30);
 
 /// A counter, with what it shows first.
@@ -120,7 +124,7 @@ async fn open(cluster: &Cluster) -> Result<Session> {
         connections: Arc::default(),
         detour: None,
     };
-    let policy = Arc::new(AuthPolicy::new(EntityType::CLIENT));
+    let policy = Arc::new(AuthPolicy::new(EntityType::CLIENT).with_mode(con_mode::CRC));
     let auth = ServiceClientAuth::new(client.auth(), policy, EntityType::MGR);
     Ok(Session { connected: connect(dial, Box::new(auth)).await?, _client: client })
 }
@@ -144,16 +148,27 @@ async fn report(
 ) -> Result<()> {
     let (stopped, mut stops) = mpsc::channel(1);
     let handle = session.connected.handle.clone();
-    // What the manager says is read, so that it can go on.
+    let opening = Arc::new(Semaphore::new(OPENING_MAX));
+    let room = opening.clone();
     tokio::spawn(async move {
         while let Some(event) = session.connected.events.recv().await {
-            if let ConnectionEvent::Closed(why) = event {
-                let _ = stopped.send(why).await;
+            match event {
+                ConnectionEvent::Message(raw) if raw.header.kind == MMgrConfigure::TYPE => {
+                    room.add_permits(1)
+                }
+                ConnectionEvent::Closed(why) => {
+                    let _ = stopped.send(why).await;
+                }
+                _ => {}
             }
         }
     });
     let names: Vec<String> = (0..count).map(|at| at.to_string()).collect();
     for (at, name) in names.iter().enumerate() {
+        tokio::select! {
+            room = opening.acquire() => room?.forget(),
+            why = stops.recv() => bail!("the manager closed the session: {why:?}"),
+        }
         handle.send(Message::from(introduction(at, name))).await?;
     }
     let declared: Vec<PerfCounterType> = counters.iter().map(|counter| counter.declared.clone()).collect();

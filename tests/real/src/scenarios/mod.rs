@@ -33,6 +33,7 @@ pub mod placement;
 mod restarts;
 mod revision0;
 mod rich;
+mod self_tests;
 mod startup;
 mod stock_modules;
 mod telemetry;

@@ -12,6 +12,7 @@ use axon_launcher::{Kind, Release};
 use axon_testkit::config;
 use serde_json::{Value, json};
 
+use super::self_tests;
 use crate::Bench;
 use crate::http;
 
@@ -57,7 +58,7 @@ fn run(bench: &mut Bench) -> Result<()> {
     volumes(bench)?;
     rbd_support(bench, &ask)?;
     others(bench, &ask, release)?;
-    self_tests(&ask, &wanted)?;
+    self_tests::all(bench, &ask, &wanted)?;
     prometheus(bench, upstream.as_ref())?;
     health_history(bench)?;
     if release == Release::Pacific {
@@ -174,7 +175,7 @@ fn memory(pids: &BTreeMap<String, i32>) -> Result<String> {
 }
 
 /// Asks the manager over one connection, as the CLI does over one each.
-struct Ask {
+pub(super) struct Ask {
     runtime: tokio::runtime::Runtime,
     client: axon_net::Client,
 }
@@ -192,7 +193,7 @@ impl Ask {
         Ok(Ask { runtime, client })
     }
 
-    fn text(&self, command: Command) -> Result<String> {
+    pub(super) fn text(&self, command: Command) -> Result<String> {
         let words = command.to_json();
         let command = Command { deadline: Duration::from_secs(150), ..command };
         let asked = async { self.client.command(Target::Mgr, command).await?.success() };
@@ -200,7 +201,7 @@ impl Ask {
         Ok(String::from_utf8_lossy(&out).into_owned())
     }
 
-    fn json(&self, command: Command) -> Result<Value> {
+    pub(super) fn json(&self, command: Command) -> Result<Value> {
         let text = self.text(command)?;
         // `telemetry` writes a sentence behind its report.
         let first = serde_json::Deserializer::from_str(&text).into_iter().next();
@@ -208,7 +209,7 @@ impl Ask {
     }
 }
 
-fn until<T>(what: &str, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+pub(super) fn until<T>(what: &str, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let begun = Instant::now();
     loop {
         if let Some(found) = look()? {
@@ -343,38 +344,6 @@ fn perf_queries(bench: &Bench, ask: &Ask) -> Result<()> {
         let rates = stats["stats"].as_array().into_iter().flatten().find_map(|image| image.get("0/disk"));
         Ok(rates.filter(|rates| rates[0].as_f64().is_some_and(|writes| writes > 0.0)).map(|_| ()))
     })
-}
-
-/// All checks of upstream's `selftest`, and each module's own.
-fn self_tests(ask: &Ask, wanted: &BTreeSet<&str>) -> Result<()> {
-    ask.text(Command::plain("mgr self-test run"))?;
-    ask.text(
-        Command::plain("mgr self-test cluster-log")
-            .arg("channel", "cluster")
-            .arg("priority", "info")
-            .arg("message", "from a module"),
-    )?;
-    let mut passed = vec!["run", "cluster-log"];
-    // The rest of them have none of their own.
-    let own = [
-        "devicehealth",
-        "insights",
-        "nfs",
-        "orchestrator",
-        "prometheus",
-        "rbd_support",
-        "snap_schedule",
-        "telemetry",
-        "volumes",
-    ];
-    for module in own.into_iter().chain(["balancer", "crash", "iostat", "progress"]) {
-        if ["balancer", "crash", "iostat", "progress"].contains(&module) || wanted.contains(module) {
-            ask.text(Command::plain("mgr self-test module").arg("module", module))?;
-            passed.push(module);
-        }
-    }
-    println!("    self-tests passed: {}", passed.join(", "));
-    Ok(())
 }
 
 /// The names of what an exporter exports.
