@@ -34,6 +34,9 @@ pub struct Options {
     /// Only time the calls about counters; the map stays as it is.
     #[arg(long)]
     counters_only: bool,
+    /// Only one of the managers: `ceph-mgr` or `axon`.
+    #[arg(long)]
+    only: Option<String>,
 }
 
 /// Beside REST: the manager's own command, and one of a stock Python module.
@@ -53,8 +56,9 @@ pub fn run(options: &Options) -> Result<()> {
     host_python_modules(&cluster)?;
     cluster.ceph_ok(&["config", "set", "mgr", LEAK_MAX.0, LEAK_MAX.1, "--force"])?;
     let (mut latency, mut calls) = (Vec::new(), Vec::new());
-    let managers = [(Kind::Ceph, "ceph-mgr"), (Kind::Axon, "axon")];
-    for (kind, who) in managers.into_iter().filter(|_| !options.calls_only && !options.counters_only) {
+    let mut managers = vec![(Kind::Ceph, "ceph-mgr"), (Kind::Axon, "axon")];
+    managers.retain(|(_, who)| options.only.as_ref().is_none_or(|only| only == who));
+    for &(kind, who) in managers.iter().filter(|_| !options.calls_only && !options.counters_only) {
         alone(&mut cluster, kind)?;
         latency.push(json!({"who": who, "phases": phases(&mut cluster, kind, options)?}));
     }
@@ -64,7 +68,7 @@ pub fn run(options: &Options) -> Result<()> {
             cluster.add_empty_osds(osds - have)?;
             have = osds;
         }
-        for (kind, who) in managers {
+        for &(kind, who) in &managers {
             alone(&mut cluster, kind)?;
             let osd_map = if options.counters_only { Value::Null } else { osd_map(&cluster)? };
             let row =
