@@ -86,7 +86,7 @@ pub const ALL: &[Scenario] = &[
     row("commands_go_on_while_monitors_come_and_go", everywhere, monitors::come_and_go),
     row("axon_runs_under_the_distributions_unit", everywhere, unit::runs_under_the_distributions),
     row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
-    row("hostile_python_modules_hurt_nobody_else", since_reef, hostile_python::modules_hurt_nobody),
+    row("hostile_python_modules_hurt_nobody_else", everywhere, hostile_python::modules_hurt_nobody),
     row("a_modules_commands_outlive_its_process", everywhere, module_commands::outlive_its_process),
     row(
         "what_keeps_a_manager_from_starting_is_told",
@@ -106,10 +106,6 @@ fn with_stock_modules(release: Release) -> bool {
 
 fn on_tentacle(release: Release) -> bool {
     release == Release::Tentacle
-}
-
-fn since_reef(release: Release) -> bool {
-    release != Release::Pacific
 }
 
 fn everywhere(_: Release) -> bool {

@@ -78,7 +78,7 @@ fn run(bench: &mut Bench) -> Result<()> {
 
 fn enabled(release: Release) -> impl Iterator<Item = &'static str> {
     let restful = (release == Release::Pacific).then_some("restful");
-    // Debian 12 has not what this one imports.
+    // Its folder is empty in Debian 12's package.
     let lacking = (release == Release::Pacific).then_some("osd_perf_query");
     ENABLED.iter().copied().filter(move |module| Some(*module) != lacking).chain(restful)
 }
