@@ -82,16 +82,7 @@ impl Row {
         module: &'static str,
         run: fn(&Ask<'_>) -> Done,
     ) -> Self {
-        Row {
-            cmdstring,
-            help,
-            module,
-            perm: "rw",
-            since: Release::Pacific,
-            reads: Reads::Anything,
-            work: unbounded,
-            run,
-        }
+        Row { perm: "rw", ..Row::read(cmdstring, help, module, run) }
     }
 }
 

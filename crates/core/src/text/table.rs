@@ -68,15 +68,9 @@ impl Table {
 
     fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<usize> = self.columns.iter().map(|column| column.heading.len()).collect();
-        let mut cells = self.cells();
-        while !self.columns.is_empty() {
-            let mut more = false;
-            for (width, cell) in widths.iter_mut().zip(&mut cells) {
+        for (at, cell) in (0..self.columns.len()).cycle().zip(self.cells()) {
+            if let Some(width) = widths.get_mut(at) {
                 *width = cell.len().max(*width);
-                more = true;
-            }
-            if !more {
-                break;
             }
         }
         widths

@@ -27,7 +27,7 @@ pub enum Effect {
     Syslog { priority: u8, text: String },
     /// Ask for a full OSD map: an increment did not fit.
     FullOsdMap,
-    /// Ask for the monitors' digest anew: none has come for a while.
+    /// Subscribe to the monitors' digests anew: the subscription that stands may have fallen silent.
     AskDigest,
     /// Tell the stock modules that something has changed (`ActivePyModules::notify_all`).
     Notify(&'static str),

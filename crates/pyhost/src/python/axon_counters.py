@@ -95,10 +95,7 @@ class Counters(object):
         """What the daemons of a type (or one, or all) declare."""
         made = Schema.labelled if labelled else Schema.unlabelled
         if svc_type and svc_id:
-            kind = self.kinds.get(svc_type)
-            if kind is None or kind.until < monotonic():
-                kind = self._fetch(svc_type)
-            daemon = kind.daemons.get(svc_id)
+            daemon = self._fetch(svc_type).daemons.get(svc_id)
             if daemon is not None:
                 return {'%s.%s' % (svc_type, svc_id): made(daemon[3])}
         declared = self.call('counters_declared', svc_type or '', svc_id or '')[0]
@@ -107,6 +104,7 @@ class Counters(object):
         return {name: made(schemas[number]) for name, number in declared if number in schemas}
 
     def _fetch(self, svc_type):
+        """The daemons of a type, asked for unless what was told is fresh."""
         with self.lock:
             kind = self.kinds.get(svc_type)
             if kind is None:

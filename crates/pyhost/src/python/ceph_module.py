@@ -10,7 +10,6 @@ import pickle
 import sqlite3
 import sys
 import threading
-import time
 
 from axon_counters import Counters
 from axon_link import ERROR, _exit
