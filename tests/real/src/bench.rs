@@ -2,9 +2,10 @@
 //!
 //! Axon is always `mgr.x`, upstream's manager `mgr.y`; both keep their ports for the cluster's life.
 
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use axon_launcher::{Cluster, Health, Kind, Release};
 use serde_json::json;
 
@@ -133,6 +134,16 @@ impl Bench {
             std::thread::sleep(Duration::from_millis(300));
         }
     }
+}
+
+/// What `axon command` prints of a command that must succeed, by that configuration.
+pub fn axon_command(cluster: &Cluster, conf: &Path, target: &str, words: &[&str]) -> Result<String> {
+    let axon = cluster.state().axon.as_ref().context("the cluster's manager is Axon")?;
+    let mut command = std::process::Command::new(axon);
+    command.args(["command", "-n", "client.admin", "-c"]).arg(conf).args(["--target", target]).args(words);
+    let out = command.output()?;
+    ensure!(out.status.success(), "{target}: {}", String::from_utf8_lossy(&out.stderr));
+    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
 /// A killed manager is replaced after the monitors' beacon grace of 30 s; the rest is a loaded machine.

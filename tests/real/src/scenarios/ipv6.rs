@@ -1,7 +1,6 @@
 //! A cluster whose daemons have IPv6 addresses only, with Axon as its manager: health with every daemon's session, commands to each
 //! kind of daemon, REST, and a monitor map whose first address of two is one at which nobody listens.
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -9,6 +8,8 @@ use axon_launcher::{Cluster, Family, Kind, Managers, Options};
 use serde_json::Value;
 
 use crate::Bench;
+use crate::bench::axon_command;
+use crate::compare::get;
 use crate::http;
 use crate::side::with_cluster;
 
@@ -39,7 +40,6 @@ fn addresses(cluster: &Cluster) -> Result<()> {
 }
 
 fn commands(cluster: &Cluster) -> Result<()> {
-    let axon = cluster.state().axon.as_ref().context("the cluster's manager is Axon")?;
     let text = std::fs::read_to_string(cluster.conf_path())?;
     let named = text.lines().find(|line| line.starts_with("mon host")).context("mon host")?;
     // Nobody listens at the first: its port is the one that discards.
@@ -47,16 +47,12 @@ fn commands(cluster: &Cluster) -> Result<()> {
     std::fs::write(&with_a_deaf_one, text.replace(named, &named.replacen('[', "[v2:[::1]:9/0,", 1)))?;
     for conf in [cluster.conf_path(), with_a_deaf_one] {
         for target in ["mon", "mon.a", "osd.1", "mds.a", "pg.1.0", "mgr"] {
-            let words = match target {
-                "pg.1.0" => "query",
-                "mgr" => "pg stat",
-                _ => "version",
+            let words: &[&str] = match target {
+                "pg.1.0" => &["query"],
+                "mgr" => &["pg", "stat"],
+                _ => &["version"],
             };
-            let mut command = Command::new(axon);
-            command.args(["command", "-n", "client.admin", "-c"]).arg(&conf);
-            let out = command.args(["--target", target]).args(words.split(' ')).output()?;
-            ensure!(out.status.success(), "{target}: {}", String::from_utf8_lossy(&out.stderr));
-            ensure!(!out.stdout.is_empty(), "{target}: nothing");
+            ensure!(!axon_command(cluster, &conf, target, words)?.is_empty(), "{target}: nothing");
         }
     }
     Ok(())
@@ -70,10 +66,8 @@ fn rest(bench: &Bench) -> Result<()> {
     let file = file.to_str().context("the folder's name is not UTF-8")?;
     bench.cluster.ceph_ok(&["dashboard", "ac-user-create", USER, "-i", file, "read-only"])?;
     let token = http::login(&base, USER, PASSWORD)?;
-    let bearer = format!("Bearer {token}");
-    let headers = [("authorization", bearer.as_str()), ("accept", "application/vnd.ceph.api.v1.0+json")];
-    let answer = http::send(&base, "GET", "/api/osd/flags", &headers, None)?;
-    ensure!(answer.status == 200 && answer.json().is_array(), "{answer:?}");
+    let answer = get("/api/osd/flags").send(&base, Some(&token))?;
+    ensure!(answer["status"] == 200 && answer["body"].is_array(), "{answer}");
     let services = bench.cluster.ceph_json(&["mgr", "services"])?;
     ensure!(services["dashboard"].as_str().is_some_and(|url| url.contains("[::1]")), "{services}");
     Ok(())

@@ -3,10 +3,10 @@
 //! in the form that names the protocol and in the one that does not.
 
 use crate::Bench;
+use crate::bench::axon_command;
 use crate::side::with_cluster;
 use anyhow::{Context, Result, ensure};
 use axon_launcher::{Cluster, Managers, Options};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 pub fn v1_is_enough(bench: &mut Bench) -> Result<()> {
@@ -38,7 +38,6 @@ fn is_well(cluster: &Cluster) -> Result<()> {
 }
 
 fn commands(cluster: &Cluster) -> Result<()> {
-    let axon = cluster.state().axon.as_ref().context("the cluster's manager is Axon")?;
     let conf = std::fs::read_to_string(cluster.conf_path())?;
     let named = conf.lines().find(|line| line.starts_with("mon host")).context("mon host")?;
     let ambiguous = named.replace("[v1:", "").replace(']', "");
@@ -46,11 +45,7 @@ fn commands(cluster: &Cluster) -> Result<()> {
     std::fs::write(&other, conf.replace(named, &ambiguous))?;
     for conf in [cluster.conf_path(), other] {
         for target in ["mon", "mon.a", "osd.1", "mds.a"] {
-            let mut command = Command::new(axon);
-            command.args(["command", "-n", "client.admin", "-c"]).arg(&conf);
-            let out = command.args(["--target", target, "version"]).output()?;
-            let said = String::from_utf8_lossy(&out.stdout);
-            ensure!(out.status.success(), "{target}: {}", String::from_utf8_lossy(&out.stderr));
+            let said = axon_command(cluster, &conf, target, &["version"])?;
             ensure!(said.contains("version"), "{target}: {said}");
         }
     }
