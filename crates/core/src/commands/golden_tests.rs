@@ -194,3 +194,18 @@ fn answers_are_byte_for_byte_what_they_were() {
     let expected = include_str!("golden_sums.txt");
     assert_eq!(got.join("\n"), expected.trim_end(), "made now:\n{}", got.join("\n"));
 }
+
+#[test]
+fn every_holder_of_a_pg_finds_it_by_the_index() {
+    let map = PgMap::from_dump(reports(90, &mut Dice(90)));
+    let mut spares = 0;
+    for (pg, stat) in &map.pg_stat {
+        let degraded = stat.state.has(PgState::DEGRADED);
+        let whole = stat.avail_no_missing.iter().map(|shard| shard.osd).filter(|_| degraded);
+        for osd in stat.acting.iter().chain(&stat.up).copied().chain(whole) {
+            assert!(map.pgs_of(&[osd].into()).contains(pg), "{pg} of osd.{osd}");
+            spares += usize::from(!stat.acting.contains(&osd) && !stat.up.contains(&osd));
+        }
+    }
+    assert!(spares > 0);
+}

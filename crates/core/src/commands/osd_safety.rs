@@ -1,5 +1,6 @@
 //! Whether OSDs can be taken away (`DaemonServer::_handle_command`): `osd safe-to-destroy`, `osd ok-to-stop`, and `osd
-//! destroy` and `osd purge`, which ask that first and then have the monitors do it.
+//! destroy` and `osd purge`, which ask that first and then have the monitors do it. They look only at the PGs of the OSDs that are
+//! named ([`PgMap::pgs_of`](crate::pg_map::PgMap::pgs_of)), for a large cluster has hundreds of thousands.
 
 use super::request::{Ask, EAGAIN, EBUSY, EINVAL, Format, osd_id, osd_id_fault, refuse, told};
 use super::{Done, Reads, Row};
@@ -209,29 +210,41 @@ pub(super) struct Outage {
 
 impl Outage {
     pub(super) fn of(state: &State, osds: &BTreeSet<i32>) -> Self {
+        let map = &state.pg_map;
         let mut report = Outage { osds: osds.clone(), ..Default::default() };
-        for (pg, stat) in &state.pg_map.pg_stat {
-            report.judge(state, *pg, stat);
+        // Who has reported nothing about a PG stands in no index.
+        if map.num_pg_unknown > 0 {
+            let unknown = map.pg_stat.iter().filter(|(_, stat)| stat.state == PgState::UNKNOWN);
+            report.unknown = unknown.map(|(pg, _)| *pg).collect();
+        }
+        let mut holders = Vec::new();
+        for pg in map.pgs_of(osds) {
+            if let Some(stat) = map.pg_stat.get(&pg).filter(|stat| stat.state != PgState::UNKNOWN) {
+                report.judge(state, pg, stat, &mut holders);
+            }
         }
         report
     }
 
-    fn judge(&mut self, state: &State, pg: Pg, stat: &PgStat) {
+    /// `holders` is room for the OSDs that hold the PG.
+    fn judge(&mut self, state: &State, pg: Pg, stat: &PgStat, holders: &mut Vec<i32>) {
         const NONE: i32 = 0x7fff_ffff;
-        if stat.state == PgState::UNKNOWN {
-            return self.unknown.push(pg);
-        }
         let degraded = stat.state.has(PgState::DEGRADED);
+        holders.clear();
         // Of a degraded PG only the shards that miss nothing count.
-        let holders: BTreeSet<i32> = if degraded {
-            stat.avail_no_missing.iter().map(|shard| shard.osd).collect()
+        if degraded {
+            holders.extend(stat.avail_no_missing.iter().map(|shard| shard.osd));
         } else {
-            stat.acting.iter().copied().collect()
-        };
-        if holders.is_disjoint(&self.osds) {
+            holders.extend(&stat.acting);
+        }
+        holders.sort_unstable();
+        holders.dedup();
+        let all = holders.len();
+        holders.retain(|osd| !self.osds.contains(osd));
+        if holders.len() == all {
             return;
         }
-        let left = holders.difference(&self.osds).filter(|osd| **osd != NONE).count();
+        let left = holders.iter().filter(|osd| **osd != NONE).count();
         let Some(pool) = state.osd_map.pool(pg.pool) else {
             self.not_ok += 1;
             return self.no_pool.push(pg);

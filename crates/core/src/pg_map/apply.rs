@@ -43,13 +43,17 @@ impl PgMap {
         for osd in &s.blocked_by {
             *self.blocked_by_sum.entry(*osd).or_default() += 1;
         }
-        for osd in distinct(&s.acting) {
-            self.count_on(osd).acting += 1;
-            Arc::make_mut(self.pg_by_osd.entry(osd).or_default()).insert(pg);
+        let (acting, up) = (distinct(&s.acting), distinct(&s.up));
+        for osd in &acting {
+            self.count_on(*osd).acting += 1;
+            put_at(&mut self.pg_by_osd, *osd, pg);
         }
-        for osd in distinct(&s.up).difference(&distinct(&s.acting)) {
+        for osd in up.difference(&acting) {
             self.count_on(*osd).up_not_acting += 1;
-            Arc::make_mut(self.pg_by_osd.entry(*osd).or_default()).insert(pg);
+            put_at(&mut self.pg_by_osd, *osd, pg);
+        }
+        for osd in spares(s) {
+            put_at(&mut self.pg_by_spare_osd, osd, pg);
         }
         if s.up_primary >= 0 {
             self.count_on(s.up_primary).primary += 1;
@@ -84,12 +88,10 @@ impl PgMap {
             self.count_on(*osd).up_not_acting -= 1;
         }
         for osd in acting.union(&up) {
-            if let Some(pgs) = self.pg_by_osd.get_mut(osd) {
-                Arc::make_mut(pgs).remove(&pg);
-                if pgs.is_empty() {
-                    self.pg_by_osd.remove(osd);
-                }
-            }
+            take_from(&mut self.pg_by_osd, *osd, pg);
+        }
+        for osd in spares(s) {
+            take_from(&mut self.pg_by_spare_osd, osd, pg);
         }
         if s.up_primary >= 0 {
             self.count_on(s.up_primary).primary -= 1;
@@ -156,6 +158,27 @@ impl PgMap {
         self.per_pool_deltas.remove(&pool);
         self.per_pool_stamps.remove(&pool);
     }
+}
+
+type PgsByOsd = BTreeMap<i32, Arc<BTreeSet<Pg>>>;
+
+fn put_at(index: &mut PgsByOsd, osd: i32, pg: Pg) {
+    Arc::make_mut(index.entry(osd).or_default()).insert(pg);
+}
+
+fn take_from(index: &mut PgsByOsd, osd: i32, pg: Pg) {
+    if let Some(pgs) = index.get_mut(&osd) {
+        Arc::make_mut(pgs).remove(&pg);
+        if pgs.is_empty() {
+            index.remove(&osd);
+        }
+    }
+}
+
+/// OSDs that have a whole copy of a degraded PG and are in neither of its sets; an OSD may be named twice.
+fn spares(s: &PgStat) -> impl Iterator<Item = i32> {
+    let whole = if s.state.has(PgState::DEGRADED) { s.avail_no_missing.as_slice() } else { &[] };
+    whole.iter().map(|shard| shard.osd).filter(|osd| !s.acting.contains(osd) && !s.up.contains(osd))
 }
 
 /// The OSDs of a set, without the holes of an erasure-coded PG counted twice.

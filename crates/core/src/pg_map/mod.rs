@@ -57,7 +57,10 @@ pub struct PgMap {
     pub num_pg_by_pool: BTreeMap<i64, i64>,
     pub num_pg_by_pool_state: BTreeMap<i64, BTreeMap<PgState, i32>>,
     pub num_pg_by_osd: BTreeMap<i32, PgCount>,
+    /// By OSD: the PGs whose acting or up set it is in.
     pub pg_by_osd: BTreeMap<i32, Arc<BTreeSet<Pg>>>,
+    /// By OSD: degraded PGs of which it has a whole copy while it is in neither set.
+    pub pg_by_spare_osd: BTreeMap<i32, Arc<BTreeSet<Pg>>>,
     /// By OSD: how many PGs wait for it.
     pub blocked_by_sum: BTreeMap<i32, i32>,
     pub osd_last_seq: Vec<u64>,
@@ -108,6 +111,17 @@ impl PgMap {
     #[must_use]
     pub fn num_pg_on(&self, osd: i32) -> i32 {
         self.num_pg_by_osd.get(&osd).map_or(0, |count| count.acting)
+    }
+
+    /// PGs whose data some of the OSDs hold or are to hold, in order.
+    #[must_use]
+    pub fn pgs_of(&self, osds: &BTreeSet<i32>) -> Vec<Pg> {
+        let indexes = [&self.pg_by_osd, &self.pg_by_spare_osd];
+        let sets = indexes.into_iter().flat_map(|index| osds.iter().filter_map(|osd| index.get(osd)));
+        let mut pgs: Vec<Pg> = sets.flat_map(|pgs| pgs.iter().copied()).collect();
+        pgs.sort_unstable();
+        pgs.dedup();
+        pgs
     }
 
     /// Every OSD accounts for the bytes of each pool.

@@ -4,7 +4,7 @@ use super::test_map::{CLEAN, Facts, at, pg, report};
 use super::{Pending, PgFilter, PgMap, Stuck};
 use axon_denc::{Decode, Encode, Features};
 use axon_proto::Release;
-use axon_proto::pg::{Pg, PgMapDump, PgState};
+use axon_proto::pg::{Pg, PgMapDump, PgShard, PgStat, PgState};
 use axon_proto::pg_map_digest::PgMapDigest;
 
 fn running() -> (PgMap, Pending, Facts) {
@@ -30,6 +30,7 @@ fn sums_hold(map: &PgMap) {
     assert_eq!(map.num_pg_by_state, fresh.num_pg_by_state);
     assert_eq!(map.num_pg_by_pool, fresh.num_pg_by_pool);
     assert_eq!(map.pg_by_osd, fresh.pg_by_osd);
+    assert_eq!(map.pg_by_spare_osd, fresh.pg_by_spare_osd);
     assert_eq!(map.blocked_by_sum, fresh.blocked_by_sum);
     assert_eq!((map.num_pg_active, map.num_pg_unknown), (fresh.num_pg_active, fresh.num_pg_unknown));
     let counts = |map: &PgMap| {
@@ -85,6 +86,28 @@ fn a_pg_whose_primary_is_down_becomes_stale_and_fresh_again() {
     map.settle(&mut pending, at(1012));
     assert_eq!(map.num_pg_by_state, [(CLEAN, 4)].into());
     sums_hold(&map);
+}
+
+#[test]
+fn a_copy_elsewhere_is_found_by_its_osd_until_the_pg_is_well() {
+    let (mut map, mut pending, facts) = running();
+    let shard = |osd| PgShard { osd, shard: -1 };
+    let degraded = PgStat {
+        state: PgState::ACTIVE.with(PgState::DEGRADED),
+        up: vec![1, 2],
+        avail_no_missing: vec![shard(0), shard(2), shard(7), shard(7)],
+        ..pg(6, [0, 1, 2])
+    };
+    pending.report(&map, &facts, 0, report(2, [(0, degraded)]));
+    map.settle(&mut pending, at(1004));
+    sums_hold(&map);
+    assert_eq!(map.pgs_of(&[7].into()), [Pg::new(1, 0)]);
+    assert_eq!(map.pgs_of(&[0, 7].into()), [0, 1, 2, 3].map(|seed| Pg::new(1, seed)));
+    pending.report(&map, &facts, 0, report(3, [(0, pg(7, [0, 1, 2]))]));
+    map.settle(&mut pending, at(1006));
+    sums_hold(&map);
+    assert_eq!(map.pgs_of(&[7].into()), []);
+    assert!(map.pg_by_spare_osd.is_empty());
 }
 
 #[test]
