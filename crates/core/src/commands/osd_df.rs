@@ -5,7 +5,7 @@ use super::request::{Ask, EINVAL, Format, refuse};
 use super::{Done, Reads, Row};
 use crate::command::CommandOutput;
 use crate::pg_map::PgMap;
-use crate::text::{Column, Table, bytes, lowprecision, weight};
+use crate::text::{Bytes, Cells, Column, LowPrecision, Table, Weight};
 use axon_proto::crush::TreeItem;
 use axon_proto::json::{Entries, Object, Then};
 use axon_proto::osd_map::OSDMap;
@@ -14,6 +14,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 pub(super) const ROWS: &[Row] = &[Row::read(
     "osd df name=output_method,type=CephChoices,strings=plain|tree,req=false name=filter_by,type=CephChoices,strings=class|name,req=false name=filter,type=CephString,req=false",
@@ -319,47 +320,51 @@ impl<'a> Df<'a> {
         }
         let mut table = Table::new(columns);
         for line in self.lines.iter().chain(&self.stray) {
-            table.row(self.cells(line));
+            self.cells(line, &mut table.add());
         }
         let s = self.sum().statfs;
         let space = [s.total, s.used_raw(), s.allocated, s.omap_allocated, s.internal_metadata, s.available];
-        let blank = [String::new(), String::new(), String::new(), "TOTAL".to_owned()];
-        let average = [lowprecision(self.average as f32)];
-        table.row(blank.into_iter().chain(space.map(bytes)).chain(average));
-        format!(
-            "{table}MIN/MAX VAR: {}/{}  STDDEV: {}\n",
-            lowprecision(self.min_var as f32),
-            lowprecision(self.max_var as f32),
-            lowprecision(self.dev as f32)
-        )
+        let mut total = table.add();
+        for blank in ["", "", "", "TOTAL"] {
+            total.text(blank);
+        }
+        for amount in space {
+            total.put(Bytes(amount));
+        }
+        total.put(LowPrecision(self.average as f32));
+        drop(total);
+        let mut out = String::new();
+        table.write(&mut out);
+        let [min, max, dev] = [self.min_var, self.max_var, self.dev].map(|of| LowPrecision(of as f32));
+        // A text takes whatever it is given.
+        let _ = writeln!(out, "MIN/MAX VAR: {min}/{max}  STDDEV: {dev}");
+        out
     }
 
-    fn cells(&self, line: &Line) -> Vec<String> {
+    fn cells(&self, line: &Line, row: &mut Cells<'_>) {
         const ONE: f32 = 65_536.0;
         let (item, crush) = (&line.item, &self.osd_map.crush);
-        let mut cells = vec![
-            item.id.to_string(),
-            crush.item_class(item.id).unwrap_or_default().to_owned(),
-            weight(item.weight as f32 / ONE),
-            weight(line.reweight),
-        ];
-        cells.extend(line.space.0.map(|kb| bytes(kb << 10)));
-        cells.extend([lowprecision(line.util as f32), lowprecision(line.var as f32)]);
+        row.number(item.id).text(crush.item_class(item.id).unwrap_or_default());
+        row.put(Weight(item.weight as f32 / ONE)).put(Weight(line.reweight));
+        for kb in line.space.0 {
+            row.put(Bytes(kb << 10));
+        }
+        row.put(LowPrecision(line.util as f32)).put(LowPrecision(line.var as f32));
         if item.id < 0 {
-            cells.extend(["-".to_owned(), String::new()]);
+            row.text("-").text("");
         } else {
-            cells.extend([line.pgs.to_string(), self.status(item.id).to_owned()]);
+            row.number(line.pgs).text(self.status(item.id));
         }
         if self.tree {
-            let name = if item.id >= 0 {
-                format!("osd.{}", item.id)
+            let indent = item.depth * 4;
+            if item.id >= 0 {
+                row.put(format_args!("{:indent$}osd.{}", "", item.id));
             } else {
                 let kind = crush.type_name(crush.item_type(item.id)).unwrap_or_default();
-                format!("{kind} {}", crush.item_name(item.id).unwrap_or_default())
-            };
-            cells.push(format!("{}{name}", "    ".repeat(item.depth)));
+                let name = crush.item_name(item.id).unwrap_or_default();
+                row.put(format_args!("{:indent$}{kind} {name}", ""));
+            }
         }
-        cells
     }
 }
 

@@ -4,7 +4,7 @@ use super::request::{Ask, EAGAIN, EINVAL, ENOENT, Flushed, Format, refuse};
 use super::{Done, Reads, Row};
 use crate::command::CommandOutput;
 use crate::pg_map::{PgFilter, PgMap, Stuck, cutoff, pg_stats_json, pg_table, pg_table_brief, since};
-use crate::text::{Column, Table, age, osd_list};
+use crate::text::{Column, OsdList, Table, age};
 use axon_denc::{Encode, Features};
 use axon_proto::Release;
 use axon_proto::json::{Entries, Object};
@@ -216,7 +216,12 @@ fn list(ask: &Ask<'_>, mut filter: PgFilter) -> Done {
         (!found.is_empty()).then_some(("pg_stats", pgs))
     };
     ask.pg_answer(Flushed::Whole, json, || {
-        if found.is_empty() { String::new() } else { format!("{}{OMAP_NOTE}", list_table(ask, &found)) }
+        let mut out = String::new();
+        if !found.is_empty() {
+            list_table(ask, &found).write(&mut out);
+            out.push_str(OMAP_NOTE);
+        }
+        out
     })
 }
 
@@ -249,25 +254,19 @@ fn list_table(ask: &Ask<'_>, pgs: &[(Pg, &Arc<PgStat>)]) -> Table {
             sum.num_omap_keys,
             s.log_size,
         ];
-        let mut row = vec![pg.to_string()];
-        row.extend(counts.map(|count| count.to_string()));
+        let mut row = table.add();
+        row.put(pg).numbers(counts);
         if reef {
-            row.push(s.log_dups_size.to_string());
+            row.number(s.log_dups_size);
         }
-        row.extend([
-            s.state.to_string(),
-            age(since(s.last_change, ask.now).into()),
-            s.version.to_string(),
-            format!("{}:{}", s.reported_epoch, s.reported_seq),
-            format!("{}p{}", osd_list(&s.up), s.up_primary),
-            format!("{}p{}", osd_list(&s.acting), s.acting_primary),
-            s.last_scrub_stamp.to_string(),
-            s.last_deep_scrub_stamp.to_string(),
-        ]);
+        row.put(s.state).text(&age(since(s.last_change, ask.now).into())).put(s.version);
+        row.put(format_args!("{}:{}", s.reported_epoch, s.reported_seq));
+        row.put(format_args!("{}p{}", OsdList(&s.up), s.up_primary));
+        row.put(format_args!("{}p{}", OsdList(&s.acting), s.acting_primary));
+        row.put(s.last_scrub_stamp).put(s.last_deep_scrub_stamp);
         if reef {
-            row.extend([s.last_scrub_duration.to_string(), s.scrub_schedule.to_string()]);
+            row.number(s.last_scrub_duration).put(s.scrub_schedule);
         }
-        table.row(row);
     }
     table
 }

@@ -3,7 +3,7 @@
 
 use super::Subject;
 use crate::pg_map::{OsdView, PgMap, cutoff, since};
-use crate::text::{age, osd_list, osd_list_raw};
+use crate::text::{OsdList, OsdListRaw, age};
 use axon_proto::health::{HealthCheckMap, HealthStatus};
 use axon_proto::pg::{Pg, PgStat, PgState};
 use axon_proto::{Release, UTime};
@@ -151,8 +151,8 @@ fn is_stuck(stat: &PgStat, since: UTime, cutoff: UTime) -> bool {
 
 fn message<V: OsdView>(subject: &Subject<'_, V>, pg: Pg, stat: &PgStat, rule: &Rule) -> String {
     let acting = match subject.release {
-        Release::Pacific => osd_list_raw(&stat.acting),
-        _ => osd_list(&stat.acting),
+        Release::Pacific => OsdListRaw(&stat.acting).to_string(),
+        _ => OsdList(&stat.acting).to_string(),
     };
     let mut text = match rule.stuck_since.map(|since| since(stat)) {
         Some(at) => {

@@ -3,7 +3,7 @@
 use super::PgMap;
 use super::summary::{cache_rate, client_rate, recovery, recovery_rate};
 use super::{OsdView, PoolView};
-use crate::text::{Column, Table, bytes, osd_list, osd_list_raw};
+use crate::text::{Bytes, Cells, Column, OsdList, OsdListRaw, Table};
 use axon_proto::Release;
 use axon_proto::json::{Entries, List, Object, Then, map_of};
 use axon_proto::pg::{ObjectStatSum, OsdStat, Pg, PgStat, PoolStat};
@@ -233,8 +233,7 @@ fn sum_table(first: &'static str, header: bool, rows: impl Iterator<Item = (Stri
     let mut table = Table::new(columns.map(|column| if header { column } else { column.without_heading() }));
     for (name, stat) in rows {
         let logs = [stat.log_size, stat.ondisk_log_size];
-        let cells = sum_cells(&stat.stats).into_iter().chain(logs).map(|count| count.to_string());
-        table.row([name].into_iter().chain(cells));
+        table.add().text(&name).numbers(sum_cells(&stat.stats)).numbers(logs);
     }
     table
 }
@@ -245,14 +244,12 @@ impl PgMap {
     #[must_use]
     pub fn dump_text(&self, release: Release) -> String {
         let pgs = self.pg_stat.iter().map(|(pg, stat)| (*pg, stat));
-        format!(
-            "{}{}{}{}{}",
-            self.basic_text(),
-            pg_table(pgs, release),
-            self.pool_table(false),
-            self.sum_table(false),
-            self.osd_table()
-        )
+        let mut out = self.basic_text();
+        for table in [pg_table(pgs, release), self.pool_table(false), self.sum_table(false), self.osd_table()]
+        {
+            table.write(&mut out);
+        }
+        out
     }
 
     #[must_use]
@@ -277,10 +274,11 @@ impl PgMap {
         let mut table = Table::new([Column::left("OSD_STAT")].into_iter().chain(names.map(Column::number)));
         for (osd, stat) in &self.osd_stat {
             let primary = self.num_pg_by_osd.get(osd).map_or(0, |count| count.primary);
-            let rest = [osd_list(&stat.hb_peers), self.num_pg_on(*osd).to_string(), primary.to_string()];
-            table.row([osd.to_string()].into_iter().chain(space(stat)).chain(rest));
+            let mut row = table.add();
+            space(row.number(*osd), stat);
+            row.put(OsdList(&stat.hb_peers)).number(self.num_pg_on(*osd)).number(primary);
         }
-        table.row(["sum".to_owned()].into_iter().chain(space(&self.osd_sum)));
+        space(table.add().text("sum"), &self.osd_sum);
         table
     }
 
@@ -288,14 +286,16 @@ impl PgMap {
     pub fn osd_sum_table(&self) -> Table {
         let names = ["USED", "AVAIL", "USED_RAW", "TOTAL"];
         let mut table = Table::new([Column::left("OSD_STAT")].into_iter().chain(names.map(Column::number)));
-        table.row(["sum".to_owned()].into_iter().chain(space(&self.osd_sum)));
+        space(table.add().text("sum"), &self.osd_sum);
         table
     }
 }
 
-fn space(stat: &OsdStat) -> [String; 4] {
+fn space(row: &mut Cells<'_>, stat: &OsdStat) {
     let statfs = &stat.statfs;
-    [statfs.used(), statfs.available, statfs.used_raw(), statfs.total].map(bytes)
+    for amount in [statfs.used(), statfs.available, statfs.used_raw(), statfs.total] {
+        row.put(Bytes(amount));
+    }
 }
 
 /// The long table of PGs (`dump_pg_stats_plain`).
@@ -318,37 +318,20 @@ pub fn pg_table<'a>(pgs: impl Iterator<Item = (Pg, &'a Arc<PgStat>)>, release: R
     }
     let mut table = Table::new(columns);
     for (pg, s) in pgs {
-        let mut row = vec![pg.to_string()];
-        row.extend(sum_cells(&s.stats).map(|count| count.to_string()));
-        row.push(s.log_size.to_string());
+        let mut row = table.add();
+        row.put(pg).numbers(sum_cells(&s.stats)).number(s.log_size);
         if reef {
-            row.push(s.log_dups_size.to_string());
+            row.number(s.log_dups_size);
         }
-        row.extend([
-            s.ondisk_log_size.to_string(),
-            s.state.to_string(),
-            s.last_change.to_string(),
-            s.version.to_string(),
-            format!("{}:{}", s.reported_epoch, s.reported_seq),
-            osd_list(&s.up),
-            s.up_primary.to_string(),
-            osd_list(&s.acting),
-            s.acting_primary.to_string(),
-            s.last_scrub.to_string(),
-            s.last_scrub_stamp.to_string(),
-            s.last_deep_scrub.to_string(),
-            s.last_deep_scrub_stamp.to_string(),
-            s.snaptrimq_len.to_string(),
-        ]);
+        row.number(s.ondisk_log_size).put(s.state).put(s.last_change).put(s.version);
+        row.put(format_args!("{}:{}", s.reported_epoch, s.reported_seq));
+        row.put(OsdList(&s.up)).number(s.up_primary).put(OsdList(&s.acting)).number(s.acting_primary);
+        row.put(s.last_scrub).put(s.last_scrub_stamp).put(s.last_deep_scrub).put(s.last_deep_scrub_stamp);
+        row.number(s.snaptrimq_len);
         if reef {
-            row.extend([
-                s.last_scrub_duration.to_string(),
-                s.scrub_schedule.to_string(),
-                s.objects_scrubbed.to_string(),
-                s.objects_trimmed.to_string(),
-            ]);
+            row.number(s.last_scrub_duration).put(s.scrub_schedule);
+            row.number(s.objects_scrubbed).number(s.objects_trimmed);
         }
-        table.row(row);
     }
     table
 }
@@ -360,14 +343,9 @@ pub fn pg_table_brief<'a>(pgs: impl Iterator<Item = (Pg, &'a Arc<PgStat>)>) -> T
     let mut table = Table::new([Column::left("PG_STAT")].into_iter().chain(names.map(Column::number)));
     for (pg, s) in pgs {
         // Here a hole is shown as its number, as upstream's `vector` output does.
-        table.row([
-            pg.to_string(),
-            s.state.to_string(),
-            osd_list_raw(&s.up),
-            s.up_primary.to_string(),
-            osd_list_raw(&s.acting),
-            s.acting_primary.to_string(),
-        ]);
+        let mut row = table.add();
+        row.put(pg).put(s.state);
+        row.put(OsdListRaw(&s.up)).number(s.up_primary).put(OsdListRaw(&s.acting)).number(s.acting_primary);
     }
     table
 }

@@ -5,6 +5,7 @@ mod quantity;
 mod table;
 
 pub use quantity::{
-    age, bytes, fixed, lowprecision, osd_list, osd_list_raw, percent, short_float, si, significant, weight,
+    Bytes, LowPrecision, OsdList, OsdListRaw, Weight, age, bytes, fixed, percent, short_float, si,
+    significant,
 };
-pub use table::{Column, Table};
+pub use table::{Cells, Column, Table};

@@ -1,6 +1,6 @@
 //! `TextTable`: columns as wide as their widest cell, two spaces between them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// A column's heading and on which side its heading and cells stand.
 #[derive(Clone, Copy, Debug)]
@@ -36,29 +36,86 @@ impl Column {
     }
 }
 
-/// A table; `Display` renders it. The cells stand in one text, for big clusters have tables of a hundred thousand and more.
+/// A table; `Display` renders it. The cells stand in one text, for big clusters have tables of a hundred thousand rows and more.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     columns: Vec<Column>,
+    /// Of the widest cell or heading.
+    widths: Vec<usize>,
     text: String,
     /// Where in the text each cell ends.
     ends: Vec<usize>,
 }
 
+/// A row that is being written. Cells beyond the last column are left out.
+pub struct Cells<'t> {
+    table: &'t mut Table,
+    /// How many cells there are with this row.
+    whole: usize,
+    column: usize,
+}
+
+impl Cells<'_> {
+    pub fn put(&mut self, cell: impl fmt::Display) -> &mut Self {
+        self.write(|text| {
+            // A text takes whatever it is given.
+            let _ = write!(text, "{cell}");
+        })
+    }
+
+    pub fn text(&mut self, cell: &str) -> &mut Self {
+        self.write(|text| text.push_str(cell))
+    }
+
+    pub fn number(&mut self, cell: impl itoa::Integer) -> &mut Self {
+        self.text(itoa::Buffer::new().format(cell))
+    }
+
+    pub fn numbers(&mut self, cells: impl IntoIterator<Item: itoa::Integer>) -> &mut Self {
+        cells.into_iter().for_each(|cell| {
+            self.number(cell);
+        });
+        self
+    }
+
+    fn write(&mut self, cell: impl FnOnce(&mut String)) -> &mut Self {
+        let Some(width) = self.table.widths.get_mut(self.column) else { return self };
+        let start = self.table.text.len();
+        cell(&mut self.table.text);
+        let end = self.table.text.len();
+        *width = (end - start).max(*width);
+        self.table.ends.push(end);
+        self.column += 1;
+        self
+    }
+}
+
+impl Drop for Cells<'_> {
+    fn drop(&mut self) {
+        self.table.ends.resize(self.whole, self.table.text.len());
+    }
+}
+
 impl Table {
     #[must_use]
     pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
-        Table { columns: columns.into_iter().collect(), text: String::new(), ends: Vec::new() }
+        let columns: Vec<Column> = columns.into_iter().collect();
+        let widths = columns.iter().map(|column| column.heading.len()).collect();
+        Table { columns, widths, text: String::new(), ends: Vec::new() }
     }
 
     /// Adds a row; cells that are missing at its end are empty, and more than there are columns are left out.
     pub fn row(&mut self, cells: impl IntoIterator<Item: AsRef<str>>) {
+        let mut row = self.add();
+        cells.into_iter().for_each(|cell| {
+            row.text(cell.as_ref());
+        });
+    }
+
+    /// Adds a row that is written cell by cell; cells that are not written are empty.
+    pub fn add(&mut self) -> Cells<'_> {
         let whole = self.ends.len() + self.columns.len();
-        for cell in cells.into_iter().take(self.columns.len()) {
-            self.text.push_str(cell.as_ref());
-            self.ends.push(self.text.len());
-        }
-        self.ends.resize(whole, self.text.len());
+        Cells { table: self, whole, column: 0 }
     }
 
     fn cells(&self) -> impl Iterator<Item = &str> {
@@ -66,30 +123,25 @@ impl Table {
         starts.zip(&self.ends).map(|(start, end)| self.text.get(start..*end).unwrap_or_default())
     }
 
-    fn widths(&self) -> Vec<usize> {
-        let mut widths: Vec<usize> = self.columns.iter().map(|column| column.heading.len()).collect();
-        for (at, cell) in (0..self.columns.len()).cycle().zip(self.cells()) {
-            if let Some(width) = widths.get_mut(at) {
-                *width = cell.len().max(*width);
-            }
+    /// Puts the rendered table behind a text.
+    pub fn write(&self, out: &mut String) {
+        let line_bytes = self.widths.iter().map(|width| width + GAP.len()).sum::<usize>() + 1;
+        let lines = self.ends.len().checked_div(self.columns.len()).unwrap_or(0) + 1;
+        out.reserve(line_bytes.saturating_mul(lines));
+        let headings = self.columns.iter().map(|c| (c.heading, c.heading_right));
+        line(out, headings, &self.widths);
+        let mut cells = self.cells();
+        for _ in 1..lines {
+            let row = self.columns.iter().map(|c| c.cells_right);
+            line(out, cells.by_ref().zip(row), &self.widths);
         }
-        widths
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths = self.widths();
-        let line_bytes = widths.iter().map(|width| width + GAP.len()).sum::<usize>() + 1;
-        let lines = self.ends.len().checked_div(self.columns.len()).unwrap_or(0) + 1;
-        let mut out = String::with_capacity(line_bytes.saturating_mul(lines));
-        let headings = self.columns.iter().map(|c| (c.heading, c.heading_right));
-        line(&mut out, headings, &widths);
-        let mut cells = self.cells();
-        for _ in 1..lines {
-            let row = self.columns.iter().map(|c| c.cells_right);
-            line(&mut out, cells.by_ref().zip(row), &widths);
-        }
+        let mut out = String::new();
+        self.write(&mut out);
         f.write_str(&out)
     }
 }
