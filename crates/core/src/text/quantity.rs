@@ -317,7 +317,7 @@ mod tests {
         let mult = 1u64 << (10 * index);
         let exact = value as f64 / mult as f64;
         let unit = UNITS[index];
-        if value % mult == 0 {
+        if value.is_multiple_of(mult) {
             return format!("{}{unit}", value / mult);
         }
         let fits = |text: &String| text.len() <= 7;
