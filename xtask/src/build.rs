@@ -31,6 +31,14 @@ pub fn program(name: &str, profile: Profile) -> Result<PathBuf> {
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace());
+    // What `cargo run` tells us of our own package would have build scripts that look at it run again, and their crates be built anew.
+    let ours = |name: &str| {
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name == "CARGO_BIN_NAME"
+    };
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    names.filter(|name| ours(name)).for_each(|name| {
+        command.env_remove(name);
+    });
     command
 }
 

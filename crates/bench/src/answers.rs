@@ -24,6 +24,9 @@ pub struct Options {
     pgs: u32,
     #[arg(long, default_value_t = 20)]
     rounds: usize,
+    /// Only commands whose JSON holds this.
+    #[arg(long, default_value = "")]
+    only: String,
 }
 
 const POOL: i64 = 1;
@@ -53,7 +56,7 @@ pub fn run(options: &Options) -> Result<()> {
         Command::plain("osd test-reweight-by-utilization"),
     ];
     let mut rows = Vec::new();
-    for command in asked {
+    for command in asked.into_iter().filter(|command| command.to_json().contains(&options.only)) {
         rows.push(measure(&command, &state, options.rounds)?);
     }
     println!("{}", json!({"osds": options.osds, "pgs": options.pgs, "answers": rows}));

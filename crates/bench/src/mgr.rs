@@ -5,10 +5,11 @@
 //! Asked for the first time: with an argument that nobody knows and that is another one each time, so that no answer can have been
 //! kept.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use axon_core::{Command, Target};
 use axon_launcher::Cluster;
 use axon_net::{Client, Event};
+use axon_testkit::pg_reporter::PgReporter;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -35,6 +36,15 @@ pub struct Options {
     large: Option<String>,
     #[arg(long, default_value_t = 4)]
     in_flight: usize,
+    /// A pool all of whose PGs a made-up OSD reports first.
+    #[arg(long, requires = "pgs")]
+    reported_pool: Option<String>,
+    /// How many it has.
+    #[arg(long)]
+    pgs: Option<u32>,
+    /// OSDs in the map.
+    #[arg(long, default_value_t = 0)]
+    osds: u32,
     /// The manager's process, whose processor time is read.
     #[arg(long)]
     pid: i32,
@@ -51,6 +61,10 @@ enum Asked {
 pub async fn run(options: Options) -> Result<()> {
     let cluster = Cluster::open(&options.cluster)?;
     let client = connected(&cluster).await?;
+    let _reporter = match (&options.reported_pool, options.pgs) {
+        (Some(pool), Some(pgs)) => Some(reported(&cluster, &client, pool, pgs, options.osds).await?),
+        _ => None,
+    };
     let mut rows = Vec::new();
     for text in &options.command {
         let command = parse(text)?;
@@ -96,6 +110,32 @@ pub async fn run(options: Options) -> Result<()> {
     println!("{}", json!({"commands": rows, "beside": beside}));
     Ok(())
 }
+
+/// Reports a pool's PGs and waits until the manager has them.
+async fn reported(cluster: &Cluster, client: &Client, pool: &str, pgs: u32, osds: u32) -> Result<PgReporter> {
+    let pools = cluster.ceph_json(&["osd", "pool", "ls", "detail"])?;
+    let mut pools = pools.as_array().into_iter().flatten();
+    let row = pools.find(|row| row["pool_name"] == pool).with_context(|| format!("no pool {pool}"))?;
+    let id = row["pool_id"].as_i64().or_else(|| row["pool"].as_i64()).context("a pool without an id")?;
+    let reporter = PgReporter::report(cluster, id, pgs, osds).await?;
+    let until = Instant::now() + REPORTED_AT_MOST;
+    loop {
+        let stat =
+            client.command(Target::Mgr, parse(r#"{"prefix":"pg stat","format":"json"}"#)?).await?.json()?;
+        let states = &stat["pg_summary"]["num_pg_by_state"];
+        let names = |well: bool| {
+            let mut rows = states.as_array().into_iter().flatten();
+            rows.any(|row| (row["name"] == "active+clean") == well)
+        };
+        if names(true) && !names(false) {
+            return Ok(reporter);
+        }
+        ensure!(Instant::now() < until, "the manager does not take the reports: {states}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+const REPORTED_AT_MOST: Duration = Duration::from_secs(60);
 
 /// Times of a small command, and how far apart the manager settles reports, side by side.
 async fn lanes(

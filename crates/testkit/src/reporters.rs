@@ -3,17 +3,14 @@
 //! They are daemons of a service (`rgw`), for a manager takes reports of OSDs only with the metadata that real ones tell the monitors. All
 //! share one session: upstream's manager keeps declared counters by session, Axon by daemon, so each one declares them all in its first report.
 
-use crate::config;
+use crate::manager_session::ManagerSession;
 use anyhow::{Context, Result, bail, ensure};
 use axon_launcher::Cluster;
-use axon_msgr::auth::con_mode;
-use axon_msgr::{Compression, Limits, Local, Policy};
-use axon_net::auth::{AuthPolicy, ServiceClientAuth};
-use axon_net::connection::{Bounds, Connected, ConnectionEvent, Dial, GlobalSeq, connect, nonce};
+use axon_net::connection::ConnectionEvent;
 use axon_proto::msgs::mgr_configure::MMgrConfigure;
 use axon_proto::msgs::mgr_open::MMgrOpen;
 use axon_proto::msgs::mgr_report::{MMgrReport, PerfCounterType};
-use axon_proto::{AddrType, EntityAddr, EntityType, Message, Payload};
+use axon_proto::{Message, Payload};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::Value;
 use std::sync::Arc;
@@ -31,7 +28,6 @@ const PARTS: usize = 50;
 const DAEMONS_ON_A_HOST: usize = 24;
 /// Daemons that wait for the manager to tell them how to report: each hears it by the one session.
 const OPENING_MAX: usize = 16;
-const CONNECTED_AT_MOST: Duration = Duration::from_secs(30);
 
 /// A counter, with what it shows first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +80,7 @@ impl Reporters {
     /// When the manager cannot be reached.
     pub fn start(cluster: &Cluster, count: usize, counters: Vec<Counter>) -> Result<Reporters> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        let session = runtime.block_on(open(cluster))?;
+        let session = runtime.block_on(ManagerSession::open(cluster, "client.admin", &[]))?;
         let rounds = Arc::new(AtomicU64::new(0));
         let task = runtime.spawn(report(session, count, counters, rounds.clone()));
         Ok(Reporters { runtime: Some(runtime), rounds, task })
@@ -100,48 +96,8 @@ impl Reporters {
     }
 }
 
-/// The session, and the client whose ticket it shows.
-struct Session {
-    connected: Connected,
-    _client: axon_net::Client,
-}
-
-async fn open(cluster: &Cluster) -> Result<Session> {
-    let settings = config(cluster, "client.admin", &[]).await?;
-    let (client, mut events) = axon_net::connect(settings)?;
-    tokio::spawn(async move { while events.recv().await.is_some() {} });
-    client.ready(CONNECTED_AT_MOST).await?;
-    let dial = Dial {
-        local: Local { kind: EntityType::CLIENT, nonce: nonce()?, ..Local::default() },
-        peer: EntityType::MGR,
-        target: active_manager(cluster)?,
-        policy: Policy::lossy_client(0),
-        limits: Limits::default(),
-        compression: Compression::default(),
-        bounds: Bounds::default(),
-        deadline: CONNECTED_AT_MOST,
-        global_seq: Arc::new(GlobalSeq::default()),
-        connections: Arc::default(),
-        detour: None,
-    };
-    let policy = Arc::new(AuthPolicy::new(EntityType::CLIENT).with_mode(con_mode::CRC));
-    let auth = ServiceClientAuth::new(client.auth(), policy, EntityType::MGR);
-    Ok(Session { connected: connect(dial, Box::new(auth)).await?, _client: client })
-}
-
-fn active_manager(cluster: &Cluster) -> Result<EntityAddr> {
-    let dump = cluster.ceph_json(&["mgr", "dump"])?;
-    let mut addrs = dump["active_addrs"]["addrvec"].as_array().into_iter().flatten();
-    let v2 = addrs.find(|addr| addr["type"] == "v2").context("no manager is active")?;
-    let sock = v2["addr"].as_str().context("an address without a socket's")?.parse()?;
-    // The manager refuses who means another nonce.
-    let nonce =
-        v2["nonce"].as_u64().and_then(|nonce| nonce.try_into().ok()).context("an address without a nonce")?;
-    Ok(EntityAddr::new(AddrType::MSGR2, sock, nonce))
-}
-
 async fn report(
-    mut session: Session,
+    mut session: ManagerSession,
     count: usize,
     counters: Vec<Counter>,
     rounds: Arc<AtomicU64>,

@@ -27,6 +27,9 @@ pub struct CommandsBig {
     /// Placement groups of a pool on the real OSDs, beside those of the other pools.
     #[arg(long, default_value_t = 512)]
     pgs: u32,
+    /// Placement groups of a pool below the OSDs that are not real, which a made-up OSD reports; 0: no such pool.
+    #[arg(long, default_value_t = 0)]
+    reported_pgs: u32,
     /// For each command and way to ask it.
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
@@ -54,6 +57,8 @@ fn asked() -> Vec<(&'static str, Value)> {
         ("pg stat", json!({"prefix": "pg stat"})),
         ("osd ok-to-stop 0", json!({"prefix": "osd ok-to-stop", "ids": ["0"]})),
         ("osd ok-to-stop, 100", json!({"prefix": "osd ok-to-stop", "ids": hundred.clone()})),
+        ("osd ok-to-stop 5000", json!({"prefix": "osd ok-to-stop", "ids": ["5000"]})),
+        ("osd ok-to-stop 5000, 20 at most", json!({"prefix": "osd ok-to-stop", "ids": ["5000"], "max": 20})),
         ("osd safe-to-destroy 0", json!({"prefix": "osd safe-to-destroy", "ids": ["0"]})),
         ("osd safe-to-destroy, 100", json!({"prefix": "osd safe-to-destroy", "ids": hundred})),
         ("osd perf json", json("osd perf")),
@@ -62,6 +67,9 @@ fn asked() -> Vec<(&'static str, Value)> {
         ("osd blocked-by", json!({"prefix": "osd blocked-by"})),
     ]
 }
+
+/// The pool whose placement groups a made-up OSD reports.
+const REPORTED: &str = "reported";
 
 struct Run<'a> {
     options: &'a CommandsBig,
@@ -99,6 +107,9 @@ impl Run<'_> {
         self.ceph(&["osd", "pool", "create", "big", &pgs, &pgs])?;
         told(&format!("adding {} OSDs to the maps", self.options.osds.saturating_sub(3)));
         self.cluster.add_empty_osds(self.options.osds.saturating_sub(3))?;
+        if self.options.reported_pgs > 0 {
+            self.reported_pool()?;
+        }
         let mut managers = Vec::new();
         for (kind, who) in [(Kind::Ceph, "ceph-mgr"), (Kind::Axon, "axon")] {
             told(&format!("starting {who}"));
@@ -106,9 +117,26 @@ impl Run<'_> {
         }
         self.compare(&managers, told)?;
         let options = self.options;
-        Ok(
-            json!({"release": options.release.name(), "osds": options.osds, "pgs": options.pgs, "managers": managers}),
-        )
+        Ok(json!({"release": options.release.name(), "osds": options.osds, "pgs": options.pgs,
+                "reported_pgs": options.reported_pgs, "managers": managers}))
+    }
+
+    /// A pool whose rule leads to OSDs that are down, so that nobody makes its placement groups.
+    fn reported_pool(&self) -> Result<()> {
+        // For the monitors its placement groups are being made for ever; others must have room beside them.
+        const OTHERS: u32 = 1024;
+        let pgs = self.options.reported_pgs.to_string();
+        let creating = (self.options.reported_pgs + OTHERS).to_string();
+        for (option, value) in [
+            ("mon_max_pool_pg_num", &pgs),
+            ("mon_osd_max_initial_pgs", &pgs),
+            ("mon_osd_max_creating_pgs", &creating),
+        ] {
+            self.ceph(&["config", "set", "global", option, value])?;
+        }
+        self.ceph(&["osd", "crush", "rule", "create-replicated", "empty", "empty", "host"])?;
+        self.ceph(&["osd", "pool", "create", REPORTED, &pgs, &pgs, "replicated", "empty"])?;
+        self.ceph(&["osd", "pool", "set", REPORTED, "pg_autoscale_mode", "off"]).map(drop)
     }
 
     fn manager(&mut self, kind: Kind, who: &str, told: &dyn Fn(&str)) -> Result<Value> {
@@ -126,6 +154,10 @@ impl Run<'_> {
             bench.args(["--command", &command.to_string()]);
         }
         bench.args(["--pid", &self.cluster.process(&format!("mgr.{id}"))?.pid.to_string()]);
+        if self.options.reported_pgs > 0 {
+            bench.args(["--reported-pool", REPORTED, "--pgs", &self.options.reported_pgs.to_string()]);
+            bench.args(["--osds", &self.options.osds.to_string()]);
+        }
         bench.args(["--small", r#"{"prefix":"pg stat"}"#]);
         bench.args(["--large", r#"{"prefix":"pg dump","format":"json"}"#]);
         let out = bench.output().context("cannot run axon-bench")?;
@@ -144,7 +176,9 @@ impl Run<'_> {
         for _ in 0..180 {
             let stat: Value = serde_json::from_slice(&self.ceph(&["pg", "stat", "--format", "json"])?)?;
             let states = stat["pg_summary"]["num_pg_by_state"].as_array().cloned().unwrap_or_default();
-            let known = |s: &Value| s["name"].as_str().is_some_and(|name| name == "active+clean");
+            let to_come = u64::from(self.options.reported_pgs);
+            let known =
+                |s: &Value| s["name"] == "active+clean" || s["name"] == "unknown" && s["num"] == to_come;
             if !states.is_empty() && states.iter().all(known) {
                 return Ok(());
             }

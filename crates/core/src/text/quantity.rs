@@ -28,7 +28,8 @@ fn scaled(f: &mut fmt::Formatter<'_>, value: u64, step: u64, units: &[&str]) -> 
             return f.write_str(unit);
         }
     }
-    write!(f, "{:.0}{unit}", value as f64 / mult as f64)
+    f.write_str(Decimal::of_ratio(value, mult, 0).as_str())?;
+    f.write_str(unit)
 }
 
 /// A number with so many digits behind the point, rounded as C's `printf` does: the exact value, and half to even.
