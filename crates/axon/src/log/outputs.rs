@@ -168,10 +168,13 @@ impl Outputs {
 
     fn open(&self, path: &Path) -> io::Result<File> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        if let Some((uid, gid)) = self.owner
-            && nix::unistd::Uid::effective().is_root()
-        {
-            nix::unistd::fchown(file.as_fd(), uid, gid)?;
+        if let Some((uid, gid)) = self.owner {
+            // In a folder with the set-group-ID bit the file would be the folder's group's.
+            let given = nix::unistd::fchown(file.as_fd(), uid, gid);
+            // One who is not root may not give away a file of somebody else's.
+            if nix::unistd::Uid::effective().is_root() {
+                given?;
+            }
         }
         Ok(file)
     }
