@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// How long the modules may take to end when the manager stops.
+/// How long the modules may take to end by themselves when the manager stops.
 const STOP_SECS_MAX: u64 = 5;
 
 /// What is configured about stock modules.
@@ -141,7 +141,7 @@ impl Hosting {
     }
 
     pub async fn stop(&self) {
-        let _ = tokio::time::timeout(Duration::from_secs(STOP_SECS_MAX), self.hosts.stop()).await;
+        self.hosts.stop(Duration::from_secs(STOP_SECS_MAX)).await;
     }
 }
 

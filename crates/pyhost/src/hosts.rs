@@ -34,6 +34,8 @@ const START_SECS_MAX: u64 = 30;
 const PROCESSES_MAX: usize = 3;
 /// How long a question to a module's process may take.
 const ASK_SECS_MAX: u64 = 20;
+/// How long the kernel may take to end what was killed.
+const KILLED_WITHIN: Duration = Duration::from_secs(1);
 
 const EINVAL: i32 = 22;
 const EIO: i32 = 5;
@@ -100,6 +102,7 @@ impl Hosts {
             documents: Documents::default(),
             schemas: Schemas::default(),
             starting: Arc::new(Semaphore::new(starting_max())),
+            hurry: watch::Sender::new(false),
         });
         let inner = Inner {
             desk,
@@ -165,14 +168,21 @@ impl Hosts {
         }
     }
 
-    /// Ends all of them; waits until they have, or for as long as one may take.
-    pub async fn stop(&self) {
+    /// Ends all of them; those that have not ended by themselves within `grace` are killed.
+    pub async fn stop(&self, grace: Duration) {
         self.0.summoned.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.want(&BTreeSet::new(), Mode::Active);
+        if tokio::time::timeout(grace, self.ended()).await.is_err() {
+            self.0.desk.hurry.send_replace(true);
+            let _ = tokio::time::timeout(KILLED_WITHIN, self.ended()).await;
+        }
+    }
+
+    /// Resolves when no process runs.
+    async fn ended(&self) {
         for (_, host) in self.all() {
             let mut reach = host.reach.clone();
-            let off = reach.wait_for(|reach| matches!(reach, Reach::Off | Reach::Failed(_)));
-            let _ = tokio::time::timeout(Duration::from_secs(20), off).await;
+            let _ = reach.wait_for(|reach| matches!(reach, Reach::Off | Reach::Failed(_))).await;
         }
     }
 

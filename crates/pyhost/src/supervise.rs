@@ -207,15 +207,18 @@ impl Supervisor {
             let ended = link.call(json!(["shutdown"]), Bytes::new(), grace);
             // What it still asks while it ends is answered.
             tokio::pin!(ended);
-            let answered = loop {
+            let mut hurry = self.desk.hurry.subscribe();
+            let late = loop {
                 tokio::select! {
-                    answer = &mut ended => break answer,
+                    answer = &mut ended => {
+                        let late = answer.err().filter(|why| !matches!(why, LinkError::Gone { .. }));
+                        break late.map(|why| why.to_string());
+                    }
+                    _ = hurry.wait_for(|hurry| *hurry) => break Some("the manager ends".to_owned()),
                     Some(told) = incoming.recv() => self.hear(&link, told, &Semaphore::new(CALLS_MAX).into()),
                 }
             };
-            if let Err(why) = answered
-                && !matches!(why, LinkError::Gone { .. })
-            {
+            if let Some(why) = late {
                 tracing::warn!(module = %self.name, %why, "module does not end by itself");
             }
         }

@@ -29,7 +29,7 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// How long one waits to read what one has written.
 const WRITTEN_MS_MAX: u64 = 5_000;
@@ -46,6 +46,8 @@ pub struct Desk {
     pub schemas: Schemas,
     /// How many modules may be starting at a time.
     pub starting: Arc<Semaphore>,
+    /// The manager waits no longer for processes that have been told to end.
+    pub hurry: watch::Sender<bool>,
 }
 
 /// One host as it asks.
