@@ -224,7 +224,7 @@ pub fn require_superuser() -> Result<()> {
 const PROGRAMS: [&str; 7] =
     ["ceph", "ceph-mon", "ceph-osd", "ceph-mgr", "ceph-mds", "ceph-authtool", "monmaptool"];
 const DASHBOARD_FILES: &str = "usr/share/ceph/mgr/dashboard/module.py";
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 13] = [
     "ceph-mon",
     "ceph-osd",
     "ceph-mgr",
@@ -237,4 +237,7 @@ const PACKAGES: [&str; 11] = [
     "python3-rbd",
     // What the module that `mgr self-test remote` calls imports.
     "python3-influxdb",
+    // What a manager's service is shown with.
+    "systemd",
+    "logrotate",
 ];
