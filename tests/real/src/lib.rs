@@ -9,6 +9,7 @@ pub mod http;
 pub mod runner;
 pub mod scenarios;
 mod side;
+mod systemd;
 pub mod wire;
 mod xml;
 

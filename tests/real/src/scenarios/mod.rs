@@ -34,6 +34,7 @@ mod restarts;
 mod revision0;
 mod rich;
 mod self_tests;
+mod service;
 mod startup;
 mod stock_modules;
 mod telemetry;
@@ -85,6 +86,7 @@ pub const ALL: &[Scenario] = &[
     row("stock_python_modules_work", everywhere, stock_modules::work),
     row("commands_go_on_while_monitors_come_and_go", everywhere, monitors::come_and_go),
     row("axon_runs_under_the_distributions_unit", everywhere, unit::runs_under_the_distributions),
+    row("axon_lives_under_a_systemd_that_runs", everywhere, service::lives_under_systemd),
     row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
     row("hostile_python_modules_hurt_nobody_else", everywhere, hostile_python::modules_hurt_nobody),
     row("a_modules_commands_outlive_its_process", everywhere, module_commands::outlive_its_process),

@@ -1,7 +1,8 @@
 //! Axon under the distribution's `ceph-mgr@.service` with the drop-in of `packaging/systemd`: systemd's own checker takes both, and the
 //! command that they name is started as systemd would start it, with their environment and limits, a notify socket in its place.
 //!
-//! Not here, as it takes a systemd that runs: the unit's sandbox (`ProtectSystem`, `PrivateDevices`, …), and restarts.
+//! It shows each line that the manager tells systemd, and holds where no systemd can run. Not here, as it takes one that runs: the unit's
+//! sandbox (`ProtectSystem`, `PrivateDevices`, …), restarts, Python modules under them: `service/`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
