@@ -208,7 +208,8 @@ fn parse(text: &str) -> Result<Command> {
 
 /// Exit code and length of the answer.
 async fn ask(client: &Client, command: &Command) -> Result<(i32, usize)> {
-    let answer = client.command(Target::Mgr, command.clone()).await?;
+    let answer = client.command(Target::Mgr, command.clone()).await;
+    let answer = answer.with_context(|| command.to_json())?;
     Ok((answer.retval, answer.outbl.len()))
 }
 
