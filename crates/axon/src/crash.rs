@@ -2,8 +2,8 @@
 //! `crash_dir/<id>/meta` in upstream's JSON, then an empty `done`, which ceph-crash posts.
 //!
 //! Invariants: a report is written by the thread that panics and never fails the process further; at most one a place and hour, and
-//! [`REPORTS_MAX`] a process, so that a panic that comes again and again fills no disk. Not here: signals (a segmentation fault), which
-//! safe Rust does not raise.
+//! [`REPORTS_MAX`] a process, so that a panic that comes again and again fills no disk. Of signals there is a report only when the manager
+//! itself is told to send one (`raise`); safe Rust raises none by itself.
 
 use axon_core::config::Settings;
 use axon_proto::UTime;
@@ -77,9 +77,24 @@ impl Crashes {
         short.clone_into(&mut self.version.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// The process is about to end by that signal: a report without an assertion.
+    pub fn signalled(&self, signal: u8) {
+        let words = axon_core::tell::strsignal(signal);
+        tracing::error!("*** Caught signal ({words}) **");
+        let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        let backtrace = Backtrace::force_capture().to_string();
+        let signal = Panic { message: words, file: String::new(), line: 0, thread, backtrace };
+        match self.report(&signal, SystemTime::now()) {
+            Ok(id) => tracing::error!(id, "crash report written"),
+            Err(why) => tracing::error!(%why, "no crash report can be written"),
+        }
+    }
+
     /// Writes a report, unless there was one of that place lately; its id.
     fn report(&self, panic: &Panic, now: SystemTime) -> io::Result<Option<String>> {
-        if self.folder.as_os_str().is_empty() || !self.is_due(&format!("{}:{}", panic.file, panic.line)) {
+        let place =
+            format!("{}:{}", if panic.file.is_empty() { &panic.message } else { &panic.file }, panic.line);
+        if self.folder.as_os_str().is_empty() || !self.is_due(&place) {
             return Ok(None);
         }
         let stamp = UTime::from(now).to_string().replace("+0000", "Z");
@@ -131,6 +146,18 @@ impl Crashes {
                 put(key, value.trim_matches('"').into());
             }
         }
+        put(
+            "backtrace",
+            frames(backtrace).into_iter().map(|name| json!(format!("({name}) [0x0]"))).collect(),
+        );
+        if let Some(module) = thread.strip_prefix(MODULE_THREAD) {
+            put("mgr_module", module.into());
+            put("mgr_module_caller", "native module".into());
+        }
+        // A signal.
+        if file.is_empty() {
+            return meta.into();
+        }
         let words = message.lines().next().unwrap_or_default();
         put("assert_condition", words.into());
         put("assert_file", file.clone().into());
@@ -145,14 +172,6 @@ impl Crashes {
             )
             .into(),
         );
-        put(
-            "backtrace",
-            frames(backtrace).into_iter().map(|name| json!(format!("({name}) [0x0]"))).collect(),
-        );
-        if let Some(module) = thread.strip_prefix(MODULE_THREAD) {
-            put("mgr_module", module.into());
-            put("mgr_module_caller", "native module".into());
-        }
         meta.into()
     }
 }

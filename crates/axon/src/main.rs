@@ -3,6 +3,7 @@
 mod command;
 mod crash;
 mod dencoder;
+mod killer;
 mod log;
 mod mgr;
 mod mgr_args;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("mgr") => mgr::main(args),
+        Some(killer::WORD) => killer::main(args),
         Some("command") => command::main(args),
         Some("trace") => trace::main(args),
         Some("dencoder") => dencoder::main(args),

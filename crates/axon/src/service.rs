@@ -4,10 +4,12 @@
 //! Invariant: without `NOTIFY_SOCKET` in the environment nothing is sent; nothing here fails for want of systemd.
 
 use crate::crash::Crashes;
+use crate::killer;
 use crate::log::Log;
 use axon_core::config::Settings;
 use sd_notify::NotifyState;
 use std::io;
+use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,6 +66,22 @@ impl axon_mgr::Process for Process {
 
     fn stopping(&self) {
         tell(&[NotifyState::Stopping]);
+    }
+
+    fn crash(&self, condition: &str) -> ! {
+        // The panic's hook writes the report; its own words would not add to it.
+        let _ = std::panic::catch_unwind(|| panic!("{condition}"));
+        let _ = self.log.dump();
+        std::process::abort()
+    }
+
+    fn dying(&self, signal: u8) {
+        self.crashes.signalled(signal);
+        let _ = self.log.dump();
+    }
+
+    fn killer(&self, signal: u8, after: Duration) -> io::Result<Child> {
+        killer::start(signal, after)
     }
 }
 

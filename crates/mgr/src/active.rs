@@ -68,6 +68,7 @@ impl Active {
         match listen(client, gid, public_ip, cluster).await {
             Ok(listening) => {
                 let addrs = listening.0.addrs().clone();
+                dispatcher.listens(listening.0.view());
                 self.listening = Some(listening);
                 tell(reports, Report::Listening(addrs));
             }

@@ -15,6 +15,7 @@ use axon_core::tell::{Counter, Peer};
 use axon_core::{Cluster, Command, CommandError, CommandOutput, CommandSink, State, Target};
 use axon_net::Client;
 use axon_net::connection::ConnectionHandle;
+use axon_net::listener::ListenerView;
 use axon_proto::log_entry::LogPriority;
 use axon_proto::msgs::command_reply::MCommandReply;
 use axon_proto::msgs::mgr_command_reply::MMgrCommandReply;
@@ -97,6 +98,11 @@ impl Dispatcher {
     /// Gives the stock modules' hosts. Once.
     pub fn attach_hosts(&self, hosts: Hosts) {
         let _ = self.hosts.set(hosts);
+    }
+
+    /// Daemons' connections are seen there from now on.
+    pub fn listens(&self, view: ListenerView) {
+        self.tell.listens(view);
     }
 
     /// The stock modules' hosts.

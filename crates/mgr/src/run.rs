@@ -261,7 +261,7 @@ impl Runner {
         let sink = Sink { client: client.clone(), dispatcher: dispatcher.clone() };
         let cluster = Cluster::new(state.clone(), Arc::new(sink));
         dispatcher.attach(cluster.clone());
-        tell.attach(cluster.clone(), client.auth());
+        tell.attach(cluster.clone(), client.clone());
         let hosting = Hosting::new(
             &config.hosting,
             &config.id,

@@ -4,15 +4,18 @@
 //! The descriptions are asked for each time, one option of a monitor, all of them of an OSD: they are a megabyte that is seldom
 //! needed, and an upgrade of the cluster changes them.
 
+use crate::raise::{Raised, Raiser};
 use crate::run::{Report, now};
 use axon_core::config::{Level, OptionDesc, Schema, Settings};
-use axon_core::tell::{self, Action, Counter, Needs, OpTracker, OwnPerf};
+use axon_core::tell::{self, Action, Counter, Needs, OpTracker, Own, OwnPerf};
 use axon_core::{Cluster, Command, CommandError, CommandOutput, State, Target};
-use axon_net::auth::AuthContext;
+use axon_net::Client;
+use axon_net::listener::ListenerView;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::Value;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::process::Child;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -25,6 +28,9 @@ const DESCRIBE_SECS_MAX: u64 = 5;
 /// How long a command that set an option waits until it counts, and how often it looks.
 const SET_WAIT_MS_MAX: u64 = 2_000;
 const SET_POLL_MS: u64 = 5;
+
+/// What `leak_some_memory` takes.
+const LEAK_BYTES: usize = 1234;
 
 const EIO: i32 = 5;
 const EAGAIN: i32 = 11;
@@ -57,12 +63,28 @@ pub trait Process: fmt::Debug + Send + Sync {
 
     /// The manager is ending.
     fn stopping(&self) {}
+
+    /// An assertion has failed: leaves a crash report with these words and ends the process, as `abort(3)` does.
+    fn crash(&self, _condition: &str) -> ! {
+        std::process::abort()
+    }
+
+    /// The process will get a signal that ends it as a crash does.
+    fn dying(&self, _signal: u8) {}
+
+    /// Starts who sends this process a signal later.
+    fn killer(&self, _signal: u8, _after: Duration) -> std::io::Result<Child> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// What answers them. There is one, before the first session with a monitor already.
 pub struct Tell {
     cluster: OnceLock<Cluster>,
-    auth: OnceLock<Arc<AuthContext>>,
+    client: OnceLock<Client>,
+    /// That of this activation.
+    listening: Mutex<ListenerView>,
+    raiser: Raiser,
     /// What is known before the cluster is.
     first: Arc<State>,
     reports: mpsc::Sender<Report>,
@@ -75,18 +97,31 @@ impl Tell {
     pub fn new(settings: Settings, reports: mpsc::Sender<Report>, process: Arc<dyn Process>) -> Self {
         let first = Arc::new(State { settings: Arc::new(settings), ..State::default() });
         let (perf, ops) = (OwnPerf::default(), OpTracker::default());
-        Tell { cluster: OnceLock::new(), auth: OnceLock::new(), first, reports, process, perf, ops }
+        let (cluster, client) = (OnceLock::new(), OnceLock::new());
+        let (listening, raiser) = (Mutex::default(), Raiser::default());
+        Tell { cluster, client, listening, raiser, first, reports, process, perf, ops }
     }
 
     /// Gives the handle that commands read from, and who the manager is towards the cluster. Once.
-    pub fn attach(&self, cluster: Cluster, auth: Arc<AuthContext>) {
+    pub fn attach(&self, cluster: Cluster, client: Client) {
         let _ = self.cluster.set(cluster);
-        let _ = self.auth.set(auth);
+        let _ = self.client.set(client);
     }
 
-    fn auth(&self) -> Result<&AuthContext, (i32, String)> {
-        let auth = self.auth.get().map(Arc::as_ref);
-        auth.ok_or_else(|| (EAGAIN, "no monitor has been reached yet".to_owned()))
+    /// Daemons' connections are seen there from now on.
+    pub fn listens(&self, view: ListenerView) {
+        *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+
+    fn client(&self) -> Result<&Client, (i32, String)> {
+        self.client.get().ok_or_else(|| (EAGAIN, "no monitor has been reached yet".to_owned()))
+    }
+
+    fn own(&self) -> Own {
+        let Some(client) = self.client.get() else { return Own::default() };
+        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let messengers = [client.messenger()].into_iter().chain(listening.messenger()).collect();
+        Own { addr: client.my_addrs().0.first().copied(), command_ops: client.command_ops(), messengers }
     }
 
     /// The newest snapshot, or what is known before the first.
@@ -109,13 +144,19 @@ impl Tell {
             },
         };
         let (perf, ops) = (&self.perf, &self.ops);
-        let done = tell::run(&tell::Ask { command, state: &state, schema: &schema, perf, ops, now: now() });
+        let own = if tell::reads_own(command) { &self.own() } else { &Own::default() };
+        let done =
+            tell::run(&tell::Ask { command, state: &state, schema: &schema, perf, ops, own, now: now() });
+        let mut output = done.output;
         for action in done.actions {
-            if let Err((errno, why)) = self.carry_out(action).await {
+            if let Action::Raise(raise) = action {
+                let Raised { retval, outs } = self.raiser.run(raise, &*self.process);
+                (output.retval, output.outs) = (retval, outs);
+            } else if let Err((errno, why)) = self.carry_out(action).await {
                 return CommandOutput::failed(errno, why);
             }
         }
-        done.output
+        output
     }
 
     async fn carry_out(&self, action: Action) -> Result<(), (i32, String)> {
@@ -128,14 +169,25 @@ impl Tell {
                 self.process.dump_log().map_err(|why| eio(format!("the log file cannot be written: {why}")))
             }
             Action::RotateKey(key) => {
-                let rotated = self.auth()?.rotate_key(&key.0).map_err(|why| (EINVAL, why));
+                let rotated = self.client()?.auth().rotate_key(&key.0).map_err(|why| (EINVAL, why));
                 rotated.inspect(|()| tracing::info!("the manager's own key was replaced"))
             }
             Action::WipeSecrets => {
                 tracing::info!("rotating keys and tickets are forgotten");
-                self.auth()?.wipe();
+                self.client()?.auth().wipe();
                 Ok(())
             }
+            // Upstream's words.
+            Action::FailAssertion => {
+                self.process.crash("!(command == \"assert\" && _conf->debug_asok_assert_abort)")
+            }
+            Action::Abort => self.process.crash("abort() called"),
+            Action::Leak => {
+                std::mem::forget(std::hint::black_box(vec![0_u8; LEAK_BYTES]));
+                Ok(())
+            }
+            // See `run`.
+            Action::Raise(_) => Ok(()),
             Action::SetOption { name, value } => {
                 tracing::info!(name, set = value.is_some(), "option changed at runtime");
                 let report = Report::SetOption { name: name.clone(), value: value.clone() };

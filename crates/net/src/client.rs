@@ -12,11 +12,13 @@ use crate::counts::{Counts, Gauge};
 use crate::daemon::{Daemons, Maps, OsdDirectory};
 use crate::dialer::Dialer;
 use crate::event::Event;
+use crate::in_flight::InFlight;
 use crate::mon::session::{Channels, Request, Session};
 use crate::mon::{MonError, OpenSession, SessionState};
 use axon_cephx::Principal;
 use axon_core::Commands;
-use axon_proto::{AddrType, EntityAddr, EntityAddrVec, Fsid, Message, MonMap};
+use axon_core::tell::{CommandOp, Messenger};
+use axon_proto::{AddrType, EntityAddr, EntityAddrVec, EntityName, Fsid, Message, MonMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -46,6 +48,7 @@ pub(crate) struct Inner {
     pub manager: OnceLock<Commands>,
     pub stop: CancellationToken,
     pub commands: Arc<Gauge>,
+    pub in_flight: Arc<InFlight>,
     _stop_when_dropped: DropGuard,
 }
 
@@ -77,6 +80,7 @@ pub fn connect(config: Config) -> Result<(Client, EventReceiver)> {
         state: state_rx,
         maps,
         commands: Arc::default(),
+        in_flight: Arc::default(),
         _stop_when_dropped: stop.clone().drop_guard(),
         stop,
     };
@@ -134,6 +138,27 @@ impl Client {
             daemon_sessions: self.0.daemons.alive.count(),
             connections: self.0.dialer.connections.count(),
             resent: self.0.dialer.resent.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The commands to OSDs and placement groups that have not been answered.
+    #[must_use]
+    pub fn command_ops(&self) -> Vec<CommandOp> {
+        self.0.in_flight.dump()
+    }
+
+    /// Its connections.
+    #[must_use]
+    pub fn messenger(&self) -> Messenger {
+        let (connections, queued) = self.0.dialer.connections.dump();
+        let my_addrs = self.my_addrs().0.into_iter().map(|addr| EntityAddr { kind: AddrType::ANY, ..addr });
+        Messenger {
+            nonce: self.0.dialer.nonce().into(),
+            my_name: EntityName::new(self.config().name.kind, self.my_global_id().cast_signed()),
+            my_addrs: EntityAddrVec(my_addrs.collect()),
+            listen_sockets: Vec::new(),
+            connections,
+            queued,
         }
     }
 

@@ -4,7 +4,7 @@
 use crate::auth::{AuthContext, InSession, LoginSlot, MonClientAuth, ServiceClientAuth, log_in};
 use crate::config::{Config, Wire};
 use crate::connection::{Bounds, Connected, Dial, GlobalSeq, connect, nonce};
-use crate::counts::Gauge;
+use crate::connections::Connections;
 use crate::{Error, Result};
 use axon_cephx::Principal;
 use axon_msgr::{Local, Policy};
@@ -21,7 +21,7 @@ pub struct Dialer {
     pub(crate) auth: Arc<AuthContext>,
     local: Local,
     global_seq: Arc<GlobalSeq>,
-    pub(crate) connections: Arc<Gauge>,
+    pub(crate) connections: Arc<Connections>,
     /// What new connections may use.
     wire: Mutex<Arc<Wire>>,
     /// Commands that were sent again.

@@ -265,7 +265,8 @@ fn iec_factor(unit: &str) -> Option<i64> {
     1024i64.checked_pow(u32::try_from(power).ok()?)
 }
 
-fn truth(text: &str) -> Option<bool> {
+/// What upstream reads as true and false.
+pub(crate) fn truth(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" => Some(true),
         "false" => Some(false),

@@ -3,7 +3,7 @@
 //!
 //! Unlike upstream, the key is not shown, and `config diff get` shows the one option that it names: upstream reads the name and drops it.
 
-use super::{Action, Answer, Ask, EINVAL, ENOENT, Needs, Row, row};
+use super::{Action, Answer, Ask, EINVAL, ENOENT, EPERM, Needs, Row, row};
 use crate::command::Command;
 use crate::config::expand::expand_option;
 use crate::config::{Level, OptionDesc, OptionValue, Schema, Settings, normalized};
@@ -327,5 +327,3 @@ fn strerror(errno: i32) -> &'static str {
         _ => "(22) Invalid argument",
     }
 }
-
-const EPERM: i32 = 1;

@@ -5,23 +5,29 @@
 //! Invariants: a command that is not in the table of the release is refused as upstream does; an answer is JSON, indented unless
 //! `format` says otherwise (`json`, `xml`, `xml-pretty`).
 //!
-//! Not here: upstream's commands on parts that Axon does not have (the libcephfs client in `ceph-mgr`, memory pools, the
-//! messengers, `raise`). They are not in `help` either.
+//! What the process has open at the moment, commands and connections, the runtime gathers into [`Own`] before it asks.
 
+mod client;
 mod config;
 mod counters;
+mod faults;
+mod mempools;
+mod messengers;
 mod network;
 mod ops;
 
+pub use client::{CommandOp, CommandOpTarget};
 pub use config::{needs, undescribed};
 pub use counters::{Counter, OwnPerf};
+pub use faults::{Raise, strsignal};
+pub use messengers::{Connection, Messenger};
 pub use ops::{OpTracker, Peer};
 
 use crate::command::{Command, CommandOutput};
 use crate::commands::{Format, describe_arguments, prefix_of};
 use crate::config::Schema;
 use crate::state::State;
-use axon_proto::{Release, UTime};
+use axon_proto::{EntityAddr, Release, UTime};
 use serde_json::{Map, Value, json};
 use std::fmt;
 
@@ -34,7 +40,18 @@ pub struct Ask<'a> {
     pub schema: &'a Schema,
     pub perf: &'a OwnPerf,
     pub ops: &'a OpTracker,
+    pub own: &'a Own,
     pub now: UTime,
+}
+
+/// What the process has open.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    /// By which daemons know its connections.
+    pub addr: Option<EntityAddr>,
+    pub command_ops: Vec<CommandOp>,
+    /// First that of its own sessions with daemons.
+    pub messengers: Vec<Messenger>,
 }
 
 /// Which options' descriptions a command needs.
@@ -46,7 +63,7 @@ pub enum Needs {
 }
 
 /// What must be done beside answering.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Sets an option at runtime, or takes that back.
     SetOption { name: String, value: Option<String> },
@@ -58,6 +75,14 @@ pub enum Action {
     RotateKey(Key),
     /// Forgets rotating keys and tickets; they are fetched again.
     WipeSecrets,
+    /// Fails an assertion: the process ends with a crash report.
+    FailAssertion,
+    /// The same, without an assertion.
+    Abort,
+    /// Takes some memory for good.
+    Leak,
+    /// Sends a signal to the process; what came of it is added to the answer.
+    Raise(Raise),
 }
 
 /// A key in base64, which no log shows.
@@ -77,11 +102,19 @@ pub struct Done {
     pub actions: Vec<Action>,
 }
 
+/// Whether a command reads [`Own`].
+#[must_use]
+pub fn reads_own(command: &Command) -> bool {
+    ["objecter_requests", "mds_sessions", "messenger dump"].contains(&command.prefix())
+}
+
 struct Row {
     cmdstring: &'static str,
     /// Commands without one are left out of `help`.
     help: &'static str,
     since: Release,
+    /// From this one on it is not there any more.
+    until: Option<Release>,
     /// Only of the manager that is active.
     active: bool,
     run: fn(&Ask<'_>) -> Answer,
@@ -122,7 +155,7 @@ impl Answer {
 }
 
 const fn row(cmdstring: &'static str, help: &'static str, run: fn(&Ask<'_>) -> Answer) -> Row {
-    Row { cmdstring, help, since: Release::Pacific, active: false, run }
+    Row { cmdstring, help, since: Release::Pacific, until: None, active: false, run }
 }
 
 const fn active(row: Row) -> Row {
@@ -131,6 +164,10 @@ const fn active(row: Row) -> Row {
 
 const fn since(since: Release, row: Row) -> Row {
     Row { since, ..row }
+}
+
+const fn until(until: Release, row: Row) -> Row {
+    Row { until: Some(until), ..row }
 }
 
 const GENERAL: &[Row] = &[
@@ -161,12 +198,20 @@ const ADMIN_SOCKET_VERSION: &str = "2";
 
 fn rows(state: &State) -> Vec<&'static Row> {
     let chosen = state.mgr_map.active_gid == state.me.gid && state.me.gid != 0;
-    let tables = [GENERAL, config::ROWS, counters::ROWS, network::ROWS, ops::ROWS];
-    let mut rows: Vec<&Row> = tables
-        .into_iter()
-        .flatten()
-        .filter(|row| row.since <= state.release && (chosen || !row.active))
-        .collect();
+    let tables = [
+        GENERAL,
+        client::ROWS,
+        config::ROWS,
+        counters::ROWS,
+        faults::ROWS,
+        mempools::ROWS,
+        messengers::ROWS,
+        network::ROWS,
+        ops::ROWS,
+    ];
+    let there = |row: &Row| row.since <= state.release && row.until.is_none_or(|until| state.release < until);
+    let mut rows: Vec<&Row> =
+        tables.into_iter().flatten().filter(|row| there(row) && (chosen || !row.active)).collect();
     rows.sort_by_key(|row| prefix_of(row.cmdstring));
     rows
 }
@@ -216,6 +261,11 @@ fn root_of(prefix: &str) -> String {
         "perf histogram dump" | "perf histogram schema" => "perfcounter_collection".to_owned(),
         "dump_osd_network" => "network_ping_times".to_owned(),
         "dump_blocked_ops" | "dump_blocked_ops_count" => "ops_in_flight".to_owned(),
+        "objecter_requests" => "requests".to_owned(),
+        "mds_requests" | "mds_sessions" | "dump_cache" | "kick_stale_sessions" => "result".to_owned(),
+        "dump_mempools" => "mempools".to_owned(),
+        "messenger dump" => "status".to_owned(),
+        "raise" => "known_signals".to_owned(),
         "dump_historic_ops" => "op_history".to_owned(),
         "dump_historic_slow_ops" | "dump_historic_ops_by_duration" => "op_history".to_owned(),
         _ => prefix.replace(' ', "_"),
@@ -318,6 +368,7 @@ fn mgr_status(ask: &Ask<'_>) -> Answer {
     Answer::json(body.into())
 }
 
+const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
 const EAGAIN: i32 = 11;
 const EINVAL: i32 = 22;

@@ -18,6 +18,7 @@ struct Bench {
     schema: Schema,
     perf: OwnPerf,
     ops: OpTracker,
+    own: Own,
 }
 
 fn bench(release: Release) -> Bench {
@@ -54,13 +55,20 @@ fn bench(release: Release) -> Bench {
         settings: Arc::new(settings),
         ..Default::default()
     };
-    Bench { state, schema: schema.into(), perf: OwnPerf::default(), ops: OpTracker::default() }
+    Bench {
+        state,
+        schema: schema.into(),
+        perf: OwnPerf::default(),
+        ops: OpTracker::default(),
+        own: Own::default(),
+    }
 }
 
 impl Bench {
     fn done(&self, command: &Command) -> Done {
         let now = UTime { sec: 2_000_000_000, nsec: 0 };
-        run(&Ask { command, state: &self.state, schema: &self.schema, perf: &self.perf, ops: &self.ops, now })
+        let Bench { state, schema, perf, ops, own } = self;
+        run(&Ask { command, state, schema, perf, ops, own, now })
     }
 
     fn json(&self, command: &Command) -> Value {
@@ -84,7 +92,7 @@ impl Bench {
                     settings.set(Level::Override, name, value.clone())
                 }
                 Action::SetOption { name, value: None } => settings.unset(Level::Override, name),
-                Action::ReopenLog | Action::DumpLog | Action::RotateKey(_) | Action::WipeSecrets => {}
+                _ => {}
             }
         }
     }

@@ -23,6 +23,8 @@ pub struct Peer {
     pub features: Features,
     /// `auth::con_mode`.
     pub con_mode: u32,
+    /// Frames are those of v2.1; over v1 there are none.
+    pub rev1: bool,
     /// What frames may be compressed with.
     pub compression: Option<Algorithm>,
     /// The peer of an accepting side as it proved itself; `None` on the connecting side.

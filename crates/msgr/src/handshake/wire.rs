@@ -82,6 +82,11 @@ impl Wire {
         self.writer.compress(algorithm, bytes_min);
     }
 
+    /// Whether frames are those of v2.1.
+    pub fn is_rev1(&self) -> bool {
+        !self.is_v20
+    }
+
     /// From now on frames are those of v2.0.
     pub fn speak_v20(&mut self) {
         self.is_v20 = true;

@@ -239,6 +239,7 @@ impl Seq {
             identity: None,
             global_id,
             lossy: reply.flags & wire::FLAG_LOSSY != 0,
+            rev1: false,
             our_addr: self.calling.our_addr,
             resumed,
         };

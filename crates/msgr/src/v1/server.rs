@@ -254,6 +254,7 @@ impl Deciding {
             global_id: identity.global_id,
             identity: Some(identity),
             lossy: policy.lossy,
+            rev1: false,
             our_addr: call.local.addrs.legacy().copied().unwrap_or_default(),
             resumed,
         };

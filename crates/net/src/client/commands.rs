@@ -7,6 +7,7 @@ use crate::mon::MonError;
 use crate::mon::commands::Request as CommandRequest;
 use crate::mon::repeat;
 use crate::mon::session::{Request, Waiter};
+use axon_core::tell::CommandOpTarget;
 use axon_core::trace;
 use axon_core::{Command, CommandError, CommandOutput, CommandSink, Target};
 use futures::future::BoxFuture;
@@ -83,6 +84,7 @@ impl Client {
     }
 
     async fn osd_command(&self, id: i32, command: Command, until: Instant) -> Result<CommandOutput> {
+        let flying = self.0.in_flight.begin(CommandOpTarget::Osd(id), command.to_json());
         let missing = |maps: &Maps| match maps.osds.as_ref().map(|osds| osds.osd(id)) {
             Some(OsdWhere::Unknown) => Some((ENOENT, "there is no such OSD")),
             Some(OsdWhere::Down) => Some((ENXIO, "the OSD is down")),
@@ -91,11 +93,13 @@ impl Client {
         if let Some((errno, why)) = self.settled(missing, until).await {
             return Err(unreachable(&Target::Osd(id), errno, why));
         }
+        flying.assign(id);
         self.tell(&Daemon::Osd(id), command, until).await
     }
 
     async fn pg_command(&self, pgid: &str, mut command: Command, until: Instant) -> Result<CommandOutput> {
         let target = Target::Pg(pgid.to_owned());
+        let flying = self.0.in_flight.begin(CommandOpTarget::Pg(pgid.to_owned()), command.to_json());
         let missing = |maps: &Maps| match maps.osds.as_ref().map(|osds| osds.pg(pgid)) {
             None => Some((ENXIO, "the OSD map has not come yet")),
             Some(PgWhere::BadId) => Some((EINVAL, "not a placement group: pool.seed was expected")),
@@ -112,6 +116,7 @@ impl Client {
         };
         // The OSD looks for the group in the arguments; a `tell` need not repeat it there.
         command.args.entry("pgid").or_insert_with(|| pgid.into());
+        flying.assign(osd);
         self.tell(&Daemon::Osd(osd), command, until).await
     }
 

@@ -4,7 +4,8 @@ use super::{
     Bounds, Command, Connected, ConnectionEvent, ConnectionHandle, Driver, Ended, GlobalSeq, Link, Step,
     cookie,
 };
-use crate::counts::{Gauge, Held};
+use crate::connections::Connections;
+use crate::counts::Held;
 use crate::{Error, Result};
 use axon_msgr::auth::{AuthError, ClientAuth, con_mode};
 use axon_msgr::{Compression, Connection, Connector, Event, Limits, Local, Peer, Policy};
@@ -32,8 +33,8 @@ pub struct Dial {
     /// For TCP connect and the whole handshake together.
     pub deadline: Duration,
     pub global_seq: Arc<GlobalSeq>,
-    /// How many connections there are.
-    pub connections: Arc<Gauge>,
+    /// What connections there are.
+    pub connections: Arc<Connections>,
     pub detour: Option<Detour>,
 }
 
@@ -80,7 +81,8 @@ impl Dial {
         })
         .map_err(|source| Error::Protocol { peer: self.target, source })?;
         let begun = std::time::Instant::now();
-        let mut link = Link::new(self.socket().await?, conn, self.target);
+        let place = self.connections.register(self.peer, self.target, None);
+        let mut link = Link::new(self.socket().await?, conn, self.target, place);
         link.steps.push(Step { what: "TCP connect", begun, ended: begun });
         let peer = self.handshake(&mut link, |_| ()).await?;
         Ok((link, peer))
@@ -93,6 +95,7 @@ impl Dial {
                     self.global_seq.raise(link.conn.global_seq());
                     let mode = con_mode::name(peer.con_mode);
                     debug!(peer = %peer.name, addr = %self.target, %mode, "negotiated");
+                    link.place.open(&peer, link.conn.session().existing(false));
                     return Ok(*peer);
                 }
                 Event::Closed(Some(source)) => return Err(Error::Protocol { peer: self.target, source }),
@@ -129,6 +132,7 @@ pub async fn connect_lossless(dial: Dial, mut auth: AuthSource) -> Result<Connec
 fn begin(dial: Dial, mut link: Link, peer: Peer) -> (Connected, Task) {
     let (commands_tx, commands) = mpsc::channel(dial.bounds.commands_max);
     let (events, events_rx) = mpsc::channel(dial.bounds.events_max);
+    link.place.queue(&events);
     let close = CancellationToken::new();
     let mut steps = std::mem::take(&mut link.steps);
     // The last one is that it is ready.
@@ -215,7 +219,9 @@ impl Task {
         let dial = &self.dial;
         let (link, pending) = (&mut self.link, &mut self.pending);
         let attempt = async {
+            link.place.stands_by();
             link.socket = dial.socket().await?;
+            link.place.socket(&link.socket);
             link.conn.handle_disconnect();
             while link.conn.poll_event().is_some() {}
             let auth = auth().map_err(|e| protocol(e.into()))?;

@@ -1,6 +1,7 @@
 //! The loop between a socket and a state machine.
 
 use super::{Bounds, Command, Step};
+use crate::connections::Registered;
 use crate::{Error, Result};
 use axon_msgr::{Connection, Event, Peer};
 use axon_proto::{EntityAddr, UTime};
@@ -25,15 +26,17 @@ pub(crate) struct Link {
     pub peer: EntityAddr,
     /// How the connection came about.
     pub steps: Vec<Step>,
+    pub place: Registered,
 }
 
 impl Link {
-    pub fn new(socket: TcpStream, conn: Connection, peer: EntityAddr) -> Self {
+    pub fn new(socket: TcpStream, conn: Connection, peer: EntityAddr, place: Registered) -> Self {
+        place.socket(&socket);
         // Small messages are answered at once; without the option each would wait for the previous one's ACK.
         if let Err(e) = socket.set_nodelay(true) {
             debug!(%peer, "TCP_NODELAY: {e}");
         }
-        Link { socket, conn, peer, steps: Vec::new() }
+        Link { socket, conn, peer, steps: Vec::new(), place }
     }
 
     /// Reads what has come. `Ok(false)`: nothing was there after all.
@@ -71,6 +74,7 @@ impl Link {
         if self.steps.last().is_some_and(|step| step.what == what) {
             return;
         }
+        self.place.phase(what);
         let now = std::time::Instant::now();
         if let Some(step) = self.steps.last_mut() {
             step.ended = now;
@@ -208,7 +212,10 @@ impl<E> Driver<'_, E> {
                 }
             };
             match step {
-                Ok(true) => moved_at = Instant::now(),
+                Ok(true) => {
+                    moved_at = Instant::now();
+                    link.place.moved();
+                }
                 Ok(false) => {}
                 Err(e) => {
                     // What came before the end is still the owner's.

@@ -14,16 +14,19 @@ mod table;
 mod tests;
 
 use crate::connection::{Bounds, ConnectionHandle, GlobalSeq};
+use crate::connections::Connections;
 use crate::{Error, Result};
+use axon_core::tell::Messenger;
 use axon_msgr::auth::ServerAuth;
 use axon_msgr::{Compression, Limits, Local, Peer, Policy};
-use axon_proto::{AddrType, EntityAddr, EntityAddrVec, EntityType, RawMessage, UTime};
+use axon_proto::{AddrType, EntityAddr, EntityAddrVec, EntityName, EntityType, RawMessage, UTime};
 use session::Accepting;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use table::Table;
 use tokio::net::{TcpListener, TcpStream};
@@ -155,7 +158,6 @@ impl Listener {
     pub fn serve(self, verifiers: Verifiers) -> (Serving, mpsc::Receiver<SessionEvent>) {
         let (events, events_rx) = mpsc::channel(self.config.bounds.events_max);
         let close = CancellationToken::new();
-        let serving = Serving { addrs: self.addrs.clone(), _close: close.clone().drop_guard() };
         let local = Local {
             kind: self.config.kind,
             num: Some(self.config.num.cast_signed()),
@@ -172,8 +174,13 @@ impl Listener {
             global_seq: GlobalSeq::default(),
             sessions: Arc::new(Semaphore::new(self.config.sessions_max)),
             handshakes: Arc::new(Semaphore::new(self.config.handshakes_max)),
+            connections: Arc::default(),
+            listen_sockets: self.sockets.iter().map(|(_, socket)| socket.as_raw_fd()).collect(),
             config: self.config,
         });
+        let view = ListenerView(Arc::downgrade(&shared));
+        let serving =
+            Serving { addrs: shared.local.addrs.clone(), view, _close: shared.close.clone().drop_guard() };
         for (kind, socket) in self.sockets {
             tokio::spawn(accept_all(socket, kind, shared.clone()));
         }
@@ -185,6 +192,7 @@ impl Listener {
 #[derive(Debug)]
 pub struct Serving {
     addrs: EntityAddrVec,
+    view: ListenerView,
     _close: tokio_util::sync::DropGuard,
 }
 
@@ -192,6 +200,39 @@ impl Serving {
     #[must_use]
     pub fn addrs(&self) -> &EntityAddrVec {
         &self.addrs
+    }
+
+    /// For looking at its connections.
+    #[must_use]
+    pub fn view(&self) -> ListenerView {
+        self.view.clone()
+    }
+}
+
+/// Shows a listener's connections for as long as it goes.
+#[derive(Clone, Default)]
+pub struct ListenerView(Weak<Shared>);
+
+impl ListenerView {
+    /// `None`: it has ended.
+    #[must_use]
+    pub fn messenger(&self) -> Option<Messenger> {
+        let shared = self.0.upgrade().filter(|shared| !shared.close.is_cancelled())?;
+        let (connections, queued) = shared.connections.dump();
+        Some(Messenger {
+            nonce: shared.config.nonce.into(),
+            my_name: EntityName::new(shared.local.kind, shared.config.num.cast_signed()),
+            my_addrs: shared.local.addrs.clone(),
+            listen_sockets: shared.listen_sockets.clone(),
+            connections,
+            queued: queued + shared.events.max_capacity() - shared.events.capacity(),
+        })
+    }
+}
+
+impl std::fmt::Debug for ListenerView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ListenerView")
     }
 }
 
@@ -207,6 +248,8 @@ struct Shared {
     global_seq: GlobalSeq,
     sessions: Arc<Semaphore>,
     handshakes: Arc<Semaphore>,
+    connections: Arc<Connections>,
+    listen_sockets: Vec<RawFd>,
 }
 
 async fn bind_one(config: &ListenerConfig) -> Result<(TcpListener, u16)> {

@@ -7,7 +7,7 @@ use crate::connection::{Command, ConnectionHandle, Driver, Ended, Link, cookie};
 use crate::{Error, Result};
 use axon_msgr::auth::con_mode;
 use axon_msgr::{Acceptor, Connection, Decision, Event, Existing, Offer, Peer, Policy, Verdict, judge};
-use axon_proto::{EntityAddr, EntityAddrVec};
+use axon_proto::{EntityAddr, EntityAddrVec, EntityType};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -72,7 +72,9 @@ impl Accepting {
             cookie: cookie()?,
         })
         .map_err(protocol)?;
-        let mut link = Link::new(socket, conn, peer_addr);
+        let own = self.shared.local.addrs.of_type(peer_addr.kind).copied().unwrap_or_default();
+        let place = self.shared.connections.register(EntityType(0), peer_addr, Some(own));
+        let mut link = Link::new(socket, conn, peer_addr, place);
         let (mut taken, mut kept_at) = (None, None);
         loop {
             match link.handshake(&config.bounds).await? {
@@ -82,7 +84,10 @@ impl Accepting {
                     kept_at = Some(offer.addrs().clone());
                     link.conn.decide(decision).map_err(protocol)?;
                 }
-                Event::Connected(peer) => return Ok(Established { link, peer, taken, kept_at }),
+                Event::Connected(peer) => {
+                    link.place.open(&peer, link.conn.session().existing(false));
+                    return Ok(Established { link, peer, taken, kept_at });
+                }
                 Event::Closed(Some(source)) => return Err(protocol(source)),
                 Event::Closed(None) => return Err(Error::Closed { peer: peer_addr }),
                 Event::Reset | Event::Message(_) | Event::KeepaliveAck(_) => {}
@@ -209,6 +214,7 @@ impl Task {
                 Err(Ended::Lost(e)) if self.link.conn.is_lossless() => {
                     debug!(%peer, "waiting for the peer to come back: {e}");
                     self.link.conn.handle_disconnect();
+                    self.link.place.stands_by();
                     match self.stand_by().await {
                         Some(answer) => return self.hand_over(answer),
                         None if self.close.is_cancelled() => break None,

@@ -39,6 +39,7 @@ mod startup;
 mod stock_modules;
 mod telemetry;
 mod tell;
+mod tell_itself;
 mod tokens;
 mod unit;
 
@@ -67,6 +68,8 @@ pub const ALL: &[Scenario] = &[
     row("the_cluster_log_has_axons_lines", everywhere, cluster_log::has_axons_lines),
     row("what_axon_says_is_readable_in_crc_mode_only", everywhere, modes::are_as_configured),
     row("a_manager_that_is_told_something_answers_as_upstreams", everywhere, tell::answers_as_upstream),
+    row("a_manager_says_of_itself_what_upstreams_says", everywhere, tell_itself::says_the_same_of_itself),
+    row("a_manager_that_is_told_to_break_breaks", everywhere, tell_itself::breaks_when_told_to),
     row("pools_reach_their_number_of_pgs_under_axon_alone", everywhere, pgs::reach_their_targets),
     row("autoscaling_is_shown_as_progress", everywhere, pgs::autoscaling_is_shown),
     row("bad_tokens_and_passwords_are_refused", everywhere, tokens::bad_ones_are_refused),

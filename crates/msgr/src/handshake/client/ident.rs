@@ -56,6 +56,7 @@ impl Ident {
             addrs: ident.addrs,
             features: Features(ident.supported_features & call.policy.features_supported),
             con_mode,
+            rev1: ctx.wire.is_rev1(),
             compression,
             identity: None,
             global_id,

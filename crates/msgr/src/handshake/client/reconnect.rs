@@ -62,9 +62,15 @@ impl Reconnect {
         let Authenticated { our_addr, global_id, con_mode, compression, .. } = self.authenticated;
         // A session that can be resumed has had its ident, and so a peer.
         match ctx.session.peer.clone() {
-            Some(peer) => {
-                Ok(Step::Done(Peer { con_mode, compression, global_id, our_addr, resumed: true, ..peer }))
-            }
+            Some(peer) => Ok(Step::Done(Peer {
+                con_mode,
+                rev1: ctx.wire.is_rev1(),
+                compression,
+                global_id,
+                our_addr,
+                resumed: true,
+                ..peer
+            })),
             None => unexpected(Tag::SessionReconnectOk, "SERVER_IDENT"),
         }
     }

@@ -115,6 +115,7 @@ impl Deciding {
             addrs: ident.addrs,
             features: Features(ident.supported_features & policy.features_supported),
             con_mode,
+            rev1: ctx.wire.is_rev1(),
             compression,
             global_id: identity.global_id,
             identity: Some(identity),
@@ -135,6 +136,7 @@ impl Deciding {
         ctx.wire.send(&ReconnectOk { msg_seq: session.in_seq })?;
         Ok(Step::Done(Peer {
             con_mode,
+            rev1: ctx.wire.is_rev1(),
             compression,
             global_id: identity.global_id,
             identity: Some(identity),
