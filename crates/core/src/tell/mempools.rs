@@ -55,6 +55,14 @@ const POOLS: [&str; 30] = [
     "unittest_2",
 ];
 
+/// What 16.2 calls some of them.
+const OF_OLD: [(&str, &str); 4] = [
+    ("bluestore_cache_buffer", "bluestore_Buffer"),
+    ("bluestore_extent", "bluestore_Extent"),
+    ("bluestore_blob", "bluestore_Blob"),
+    ("bluestore_shared_blob", "bluestore_SharedBlob"),
+];
+
 /// Since 20.2.
 const EC_EXTENT_CACHE: &str = "ec_extent_cache";
 
@@ -99,7 +107,8 @@ fn dump(ask: &Ask<'_>) -> Answer {
             _ => Held::default(),
         };
         total.add(held.items, 0, held.bytes);
-        by_pool.insert(name.to_owned(), held.json());
+        let of_old = OF_OLD.into_iter().find(|(new, _)| *new == name && state.release < Release::Reef);
+        by_pool.insert(of_old.map_or(name, |(_, old)| old).to_owned(), held.json());
     }
     Answer::json(json!({ "mempool": { "by_pool": by_pool, "total": total.json() } }))
 }

@@ -332,3 +332,145 @@ fn a_new_key_is_taken_over_and_never_shown() {
     assert_eq!(bench(Release::Tentacle).done(&wipe).actions, [Action::WipeSecrets]);
     assert_eq!(bench(Release::Reef).refused(&wipe).0, -EINVAL, "20.2 has it first");
 }
+
+#[test]
+fn commands_in_flight_are_listed_with_their_targets() {
+    let mut bench = bench(Release::Pacific);
+    let op = |command_id, osd, target| CommandOp { command_id, osd, command: "{}".to_owned(), target };
+    bench.own.command_ops =
+        vec![op(7, Some(1), CommandOpTarget::Osd(1)), op(8, None, CommandOpTarget::Pg("2.0A".to_owned()))];
+    let ops = bench.json(&Command::json("objecter_requests"));
+    let expected = json!([
+        {"command_id": 7, "osd": 1, "command": ["{}"], "target_osd": 1},
+        {"command_id": 8, "osd": -1, "command": ["{}"], "target_pg": "2.a"},
+    ]);
+    assert_eq!((&ops["command_ops"], &ops["ops"]), (&expected, &json!([])));
+}
+
+#[test]
+fn no_file_system_is_mounted_and_the_client_has_its_managers_name_and_address() {
+    let mut bench = bench(Release::Reef);
+    let addr = "127.0.0.1:0".parse().unwrap();
+    bench.own.addr = Some(EntityAddr::new(axon_proto::AddrType::MSGR2, addr, 9));
+    let sessions = bench.json(&Command::json("mds_sessions").arg("cap_dump", true));
+    assert_eq!(sessions["inst_str"], "mgr.7 v1:127.0.0.1:0/9");
+    assert_eq!((&sessions["id"], &sessions["sessions"]), (&json!(0), &json!([])));
+    assert_eq!(bench.json(&Command::json("mds_requests")), json!({}));
+    bench.state.release = Release::Tentacle;
+    assert_eq!(bench.json(&Command::json("mds_requests")), json!({"requests": []}));
+    Arc::make_mut(&mut bench.state.mgr_map).active_gid = 8;
+    assert_eq!(
+        bench.refused(&Command::json("mds_requests")).0,
+        -EINVAL,
+        "20.2's standby has no module that mounts"
+    );
+}
+
+#[test]
+fn the_pools_of_memory_are_the_releases() {
+    let mut bench = bench(Release::Pacific);
+    let mut pools = |release| {
+        bench.state.release = release;
+        let dump = bench.json(&Command::json("dump_mempools"));
+        let names = dump["mempool"]["by_pool"].as_object().unwrap().keys();
+        (names.len(), names.cloned().collect::<Vec<_>>().join(" "))
+    };
+    let (old, reef, new) = (pools(Release::Pacific), pools(Release::Reef), pools(Release::Tentacle));
+    assert_eq!((old.0, reef.0, new.0), (29, 29, 30));
+    assert!(old.1.contains("bluestore_SharedBlob") && reef.1.contains("bluestore_shared_blob"));
+    assert!(new.1.contains("mds_co ec_extent_cache unittest_1"));
+}
+
+#[test]
+fn nothing_is_broken_unless_the_option_allows_it() {
+    let mut bench = bench(Release::Pacific);
+    for prefix in ["assert", "abort"] {
+        assert_eq!(bench.refused(&Command::json(prefix)), (-EPERM, String::new()));
+    }
+    let set = |bench: &mut Bench, text: &str| {
+        Arc::make_mut(&mut bench.state.settings).set(Level::Override, "debug_asok_assert_abort", text);
+    };
+    set(&mut bench, "false");
+    assert_eq!(bench.refused(&Command::json("assert")).0, -EPERM);
+    for text in ["true", "1"] {
+        set(&mut bench, text);
+        assert_eq!(bench.done(&Command::json("assert")).actions, [Action::FailAssertion]);
+        assert_eq!(bench.done(&Command::json("abort")).actions, [Action::Abort]);
+    }
+    assert_eq!(bench.done(&Command::json("leak_some_memory")).actions, [Action::Leak]);
+    assert_eq!(bench.refused(&Command::json("raise")).0, -EINVAL, "18.2 has it first");
+}
+
+#[test]
+fn a_signal_has_a_number_or_a_name() {
+    let bench = bench(Release::Reef);
+    let raise = |signal: &str| Command::json("raise").arg("signal", signal);
+    for (text, number) in [("9", 9), ("-9", 9), ("kill", 9), ("-SIGKILL", 9), ("64", 64), ("18x", 18)] {
+        let actions = bench.done(&raise(text)).actions;
+        assert_eq!(actions, [Action::Raise(Raise::Now { signal: number })], "{text}");
+    }
+    for text in ["0", "65", "-0", "--1", "99999999999999999999"] {
+        let refused = bench.refused(&raise(text));
+        assert_eq!(refused.1, "signal number should be an integer in the range [1..64]\n", "{text}");
+    }
+    for text in ["WINCH", "", "foo", "SIG"] {
+        let refused = bench.refused(&raise(text));
+        assert_eq!(refused.1, "unknown signal name; use -l to see recognized names\n", "{text}");
+    }
+    let later = bench.done(&raise("usr1").arg("after", 2.5)).actions;
+    assert_eq!(later, [Action::Raise(Raise::After { signal: 10, secs: 2.5 })]);
+    let taken_back = bench.done(&Command::json("raise").arg("cancel", true)).actions;
+    assert_eq!(taken_back, [Action::Raise(Raise::Cancel { signal: None })]);
+    assert_eq!(bench.json(&raise("-l"))["TTOU"], 22);
+    assert_eq!(
+        [strsignal(31), strsignal(33), strsignal(40)],
+        ["Bad system call", "Unknown signal 33", "Real-time signal 6"]
+    );
+}
+
+#[test]
+fn connections_are_listed_where_upstream_keeps_them() {
+    let mut bench = bench(Release::Tentacle);
+    let connection = |accepted, lossy, phase| Connection {
+        conn_id: 3,
+        accepted,
+        lossy,
+        phase,
+        socket_fd: Some(9),
+        entity: None,
+        peer: axon_proto::EntityName::new(axon_proto::EntityType::OSD, 1),
+        global_id: 0,
+        addrs: Default::default(),
+        socket_addr: EntityAddr::default(),
+        target_addr: EntityAddr::new(axon_proto::AddrType::MSGR2, "10.0.0.1:6800".parse().unwrap(), 5),
+        con_mode: "secure",
+        secure: true,
+        compression: None,
+        rev1: true,
+        connect_seq: 0,
+        peer_global_seq: 2,
+        started_ago: Duration::from_secs(3),
+        active_ago: Duration::from_millis(500),
+    };
+    let dialled = Messenger { connections: vec![connection(false, true, "auth")], ..Default::default() };
+    let all = [(true, true, "ready"), (true, false, "ready"), (true, false, "hello")];
+    let all = all.into_iter().map(|(accepted, lossy, phase)| connection(accepted, lossy, phase)).collect();
+    let listener = Messenger { nonce: 77, connections: all, listen_sockets: vec![4], ..Default::default() };
+    bench.own.messengers = vec![dialled, listener];
+    let dump = Command::json("messenger dump");
+    assert_eq!(bench.json(&dump), json!({"messengers": ["mgr", "mgr-77"]}));
+    let one = bench.json(&dump.clone().arg("msgr", "mgr"))["messenger"].take();
+    let connection = &one["connections"][0]["async_connection"];
+    assert_eq!((&connection["state"], &one["connections_count"]), (&json!("STATE_CONNECTING"), &json!(1)));
+    assert_eq!(connection["protocol"]["v2"]["state"], "AUTH_CONNECTING");
+    assert_eq!(connection["protocol"]["v2"]["crypto"]["rx"], "PLAIN");
+    let two = bench.json(&dump.clone().arg("msgr", "mgr-77"))["messenger"].take();
+    let sizes =
+        ["connections", "anon_conns", "accepting_conns"].map(|part| two[part].as_array().unwrap().len());
+    assert_eq!(sizes, [1, 1, 1]);
+    assert_eq!(two["anon_conns"][0]["protocol"]["v2"]["crypto"]["rx"], "AES-128-GCM");
+    let part = bench.json(&dump.clone().arg("msgr", "mgr-77").arg("dumpcontents", json!(["listen_sockets"])));
+    assert_eq!(part["messenger"]["listen_sockets"], json!([{"socket_fd": 4, "worker_id": -1}]));
+    assert!(part["messenger"].get("connections").is_none());
+    assert_eq!(bench.refused(&dump.arg("msgr", "nosuch")), (-ENOENT, String::new()));
+}

@@ -279,13 +279,13 @@ fn mds_gid(bench: &Bench) -> Result<Option<u64>> {
 }
 
 /// A placement group whose primary is osd.0.
-fn pg_of(bench: &Bench) -> Result<String> {
+pub(super) fn pg_of(bench: &Bench) -> Result<String> {
     let listed: Value = bench.cluster.ceph_json(&["pg", "ls-by-primary", "osd.0"])?;
     let first = listed["pg_stats"][0]["pgid"].as_str().or(listed[0]["pgid"].as_str());
     Ok(first.with_context(|| format!("osd.0 leads no group: {listed}"))?.to_owned())
 }
 
-fn token(bench: &Bench) -> Result<String> {
+pub(super) fn token(bench: &Bench) -> Result<String> {
     let file = bench.cluster.dir().join("restart.password");
     std::fs::write(&file, PASSWORD)?;
     let file = file.to_str().context("the folder's name is not UTF-8")?;

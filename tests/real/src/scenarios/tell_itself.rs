@@ -2,6 +2,7 @@
 //! breaks it on purpose. The same questions to upstream's manager and to Axon, then cases that only show on a manager at work.
 
 use std::collections::BTreeSet;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -9,8 +10,10 @@ use axon_launcher::{Kind, Release};
 use nix::sys::signal::{SIGCONT, SIGSTOP};
 use serde_json::{Value, json};
 
+use super::restarts::{pg_of, token};
 use super::tell::{through_socket, told};
 use crate::Bench;
+use crate::compare::post;
 
 /// The whole answer must be the same.
 const SAME: &[&[&str]] = &[
@@ -63,7 +66,6 @@ const SAME_SINCE_TENTACLE: &[&[&str]] =
 /// What both say is equal, in shape where the values are each process's own.
 pub fn says_the_same_of_itself(bench: &mut Bench) -> Result<()> {
     bench.only(Kind::Ceph)?;
-    bench.cluster.wait_well(&[], Duration::from_secs(120))?;
     let stock = answers(bench, Kind::Ceph)?;
     let stock_shapes = shapes(bench, Kind::Ceph)?;
     bench.only(Kind::Axon)?;
@@ -216,13 +218,31 @@ fn memory(bench: &Bench) -> Result<()> {
 
 /// A command to an MDS makes no session of a mount; upstream's has none for it either.
 fn sessions(bench: &Bench) -> Result<()> {
-    bench.cluster.ceph_ok(&["fs", "status"])?;
+    // The connection is there, where they are shown.
+    let connected = |bench: &Bench| -> Result<bool> {
+        let client = json_of(bench, Kind::Axon, &["messenger", "dump", "mgr"])?;
+        let mut all = client["messenger"]["connections"].as_array().into_iter().flatten();
+        Ok(all.any(|c| c["async_connection"]["peer"]["type"] == "mds"))
+    };
+    let token = token(bench)?;
+    let told = by_rest(bench, &token, "mds.a", "session ls")?;
+    ensure!(told["status"] == 200, "{told}");
     let sessions = json_of(bench, Kind::Axon, &["mds_sessions", "--cap_dump"])?;
     let state = through_socket(bench, Kind::Axon, &["status"])?;
     ensure!(sessions["inst"]["name"]["num"] == state["gid"], "{sessions}");
     let text = format!("mgr.{} {}", state["gid"], sessions["addr_str"].as_str().unwrap_or_default());
     ensure!(sessions["inst_str"] == text.as_str() && sessions["sessions"] == json!([]), "{sessions}");
+    if bench.release() == Release::Tentacle {
+        ensure!(connected(bench)?, "the command's connection to the MDS is not listed");
+    }
     Ok(())
+}
+
+/// A command that this manager sends to that daemon.
+fn by_rest(bench: &Bench, token: &str, target: &str, prefix: &str) -> Result<Value> {
+    let command = json!({"prefix": prefix, "format": "json"});
+    let body = json!({"target": target, "command": command, "timeout": 20});
+    post("/api/axon/command", body).send(&bench.url(Kind::Axon).context("no port")?, Some(token))
 }
 
 /// A command to an OSD that is stopped is listed, with its words and its target, until it is answered.
@@ -231,36 +251,51 @@ fn in_flight(bench: &Bench) -> Result<()> {
         let all = json_of(bench, Kind::Axon, &["objecter_requests"])?;
         Ok(all["command_ops"].as_array().cloned().unwrap_or_default())
     };
-    let osd = bench.cluster.process("osd.1")?;
+    let pgid = pg_of(bench)?;
+    let token = token(bench)?;
+    let osd = bench.cluster.process("osd.0")?;
     ensure!(ops(bench)?.is_empty());
     ensure!(osd.signal(SIGSTOP)?);
-    // The manager asks an OSD what options there are.
+    // What options there are the manager asks the first OSD.
     let socket = bench.cluster.dir().join("run/ceph-mgr.x.asok").display().to_string();
-    let words = ["device", "query-daemon-health-metrics", "osd.1"];
-    let mut asking = bench.cluster.ceph_command(&words).spawn()?;
-    let seen = (|| {
-        let begun = Instant::now();
-        loop {
-            if let [op, ..] = ops(bench)?.as_slice() {
-                return Ok(op.clone());
+    let mut asking = bench.cluster.ceph_command(&["tell", "mgr.x", "config", "show"]);
+    let mut asking = asking.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let (seen, without_a_key, queried) = std::thread::scope(|scope| {
+        let querying = scope.spawn(|| by_rest(bench, &token, &format!("pg.{pgid}"), "query"));
+        let seen = (|| {
+            let begun = Instant::now();
+            loop {
+                let ops = ops(bench)?;
+                if ops.len() == 2 {
+                    return Ok(ops);
+                }
+                ensure!(begun.elapsed() < Duration::from_secs(4), "in flight are {ops:?}");
+                std::thread::sleep(Duration::from_millis(100));
             }
-            ensure!(begun.elapsed() < Duration::from_secs(20), "no command is in flight");
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    })();
-    // Also where nobody has a key.
-    let without_a_key = bench.cluster.ceph(&["--admin-daemon", &socket, "objecter_requests"]);
-    ensure!(osd.signal(SIGCONT)?);
+        })();
+        // Also where nobody has a key.
+        let without_a_key = bench.cluster.ceph(&["--admin-daemon", &socket, "objecter_requests"]);
+        let goes_on = osd.signal(SIGCONT);
+        let queried = querying.join().map_err(|_| anyhow::anyhow!("panicked"));
+        (seen, without_a_key, goes_on.and(queried))
+    });
     let answered = asking.wait()?;
-    let (op, without_a_key) = (seen?, without_a_key?);
-    println!("    in flight: {op}");
-    ensure!(op["osd"] == 1 && op["target_osd"] == 1 && op["command_id"].as_u64() > Some(0), "{op}");
-    let command = op["command"][0].as_str().unwrap_or_default();
-    ensure!(command.contains("\"prefix\":\"smart\"") || command.contains("\"prefix\": \"smart\""), "{op}");
-    let expected = BTreeSet::from(["/command_id", "/osd", "/command", "/target_osd"].map(str::to_owned));
-    ensure!(keys_of(&op) == expected, "{op}");
+    let (ops_seen, without_a_key, queried) = (seen?, without_a_key?, queried??);
+    println!("    in flight: {ops_seen:?}");
+    let of = |key: &str| ops_seen.iter().find(|op| op.get(key).is_some()).context("none of that kind");
+    for (key, target, prefix) in
+        [("target_osd", json!(0), "config help"), ("target_pg", json!(pgid), "query")]
+    {
+        let op = of(key)?;
+        ensure!(op["osd"] == 0 && op[key] == target && op["command_id"].as_u64() > Some(0), "{op}");
+        let command: Value = serde_json::from_str(op["command"][0].as_str().unwrap_or_default())?;
+        ensure!(command["prefix"] == prefix, "{op}");
+        let keys = BTreeSet::from(["command_id", "osd", "command", key].map(|key| format!("/{key}")));
+        ensure!(keys_of(op) == keys, "{op}");
+    }
     ensure!(String::from_utf8_lossy(&without_a_key.stdout).contains("target_osd"));
-    println!("    answered after it went on: {answered}");
+    ensure!(answered.success(), "the OSD goes on, but the command that waited for it has failed");
+    ensure!(queried["status"] == 200, "the same of the placement group: {queried}");
     let begun = Instant::now();
     while !ops(bench)?.is_empty() {
         ensure!(begun.elapsed() < Duration::from_secs(10), "a command stays listed");
