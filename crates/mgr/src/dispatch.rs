@@ -58,6 +58,16 @@ pub struct Dispatcher {
     leads: AtomicBool,
 }
 
+/// A message holds no more, with some room for the words.
+const ANSWER_BYTES_MAX: usize = u32::MAX as usize - (1 << 20);
+
+/// Instead of an answer that no message can hold; who asked would ask again for ever.
+fn too_large(out: &CommandOutput) -> CommandOutput {
+    const EFBIG: i32 = 27;
+    let outs = format!("the answer takes {} bytes, and a message holds {ANSWER_BYTES_MAX}", out.outbl.len());
+    CommandOutput { retval: -EFBIG, outs, ..CommandOutput::default() }
+}
+
 impl Dispatcher {
     pub fn new(modules: Modules, reports: mpsc::Sender<Report>, tell: Arc<Tell>) -> Self {
         let native = Native::new(reports.clone());
@@ -134,6 +144,7 @@ impl Dispatcher {
                 tracing::info!(cmd = %request.cmd.join(","), peer = %session.entity, "left to the next manager");
                 return handle.close();
             }
+            let out = if out.outbl.len() > ANSWER_BYTES_MAX { too_large(&out) } else { out };
             let (tid, r, rs, data) = (request.tid, out.retval, out.outs, out.outbl);
             let sent = if request.tell {
                 handle.send(axon_proto::Message::from(MCommandReply { tid, r, rs, data })).await

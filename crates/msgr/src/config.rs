@@ -20,8 +20,10 @@ pub struct Local {
 pub struct Limits {
     /// Largest frame that is not a message, and so the largest before the authentication.
     pub control_frame_bytes_max: u32,
-    /// Largest sum of a message's sections, in both directions; of a compressed one also after it is unpacked.
+    /// Largest sum of the sections of a message that comes; of a compressed one also after it is unpacked.
     pub message_bytes_max: u32,
+    /// Largest sum of the sections of a message that goes. What we send is our own, and answers about a large cluster are large.
+    pub sent_bytes_max: u32,
     /// Most bytes of one direction that a handshake may take until its signature.
     pub handshake_bytes_max: usize,
     /// Most messages that a lossless session holds unacknowledged; further ones are still sent, but see
@@ -35,7 +37,9 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             control_frame_bytes_max: 32 << 10,
-            message_bytes_max: 256 << 20,
+            message_bytes_max: 2 << 30,
+            // A section's length has 32 bits on the wire; padding and tags need some.
+            sent_bytes_max: u32::MAX - (64 << 10),
             handshake_bytes_max: 128 << 10,
             unacked_messages_max: 4096,
             revision_max: 1,

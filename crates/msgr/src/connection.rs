@@ -196,7 +196,7 @@ impl Connection {
             return Err(Misuse::Closed.into());
         }
         let bytes = message.front.len() + message.middle.len() + message.data.len();
-        let bytes_max = of!(&self.protocol, c => c.limits().message_bytes_max) as usize;
+        let bytes_max = of!(&self.protocol, c => c.limits().sent_bytes_max) as usize;
         if bytes > bytes_max {
             return Err(Misuse::MessageTooLarge { bytes, bytes_max }.into());
         }

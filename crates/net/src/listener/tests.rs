@@ -138,6 +138,24 @@ async fn session_with(target: EntityAddr, mode: u32, mut events: mpsc::Receiver<
     assert!(back.send(message(20)).await.is_err());
 }
 
+/// `pg dump` of a large cluster is larger than anything that a daemon may send.
+#[tokio::test]
+async fn an_answer_may_be_larger_than_what_is_taken() {
+    let (serving, mut events) = listen(Policy::of_manager_towards).await;
+    let bytes_max =
+        ListenerConfig::of_manager(9, IpAddr::V4(Ipv4Addr::LOCALHOST), 77).limits.message_bytes_max;
+    let large = vec![7; bytes_max as usize + 1];
+    for target in serving.addrs().0.clone() {
+        let mut there = connect(dial(target, Policy::lossy_client(0)), Box::new(Client)).await.unwrap();
+        let (_, _, back) = opened(&mut events).await;
+        back.send(RawMessage { data: large.clone().into(), ..message(1) }).await.unwrap();
+        let got = timeout(Duration::from_secs(60), there.events.recv()).await.expect("an answer in time");
+        assert!(matches!(got, Some(ConnectionEvent::Message(m)) if m.data == large), "{target}");
+        drop(there);
+        assert!(matches!(next(&mut events).await, SessionEvent::Closed { .. }));
+    }
+}
+
 #[tokio::test]
 async fn a_bad_peer_harms_only_itself() {
     let (serving, mut events) = listen(Policy::of_manager_towards).await;
