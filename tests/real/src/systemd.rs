@@ -1,6 +1,6 @@
 //! A systemd that runs: the release's own, as PID 1 of namespaces over the release's root, beside the machine's own init.
 //!
-//! Needs root, overlayfs and cgroup2; [`possible`] says whether the machine allows it. Invariants: nothing outside of the cluster's
+//! Needs root, overlayfs and cgroup2; [`impossible`] says whether the machine allows it. Invariants: nothing outside of the cluster's
 //! folder and one cgroup is written; no mount is made in the caller's namespace; when the value is dropped, or the test dies, PID 1
 //! is killed by its pid, and with it everything inside.
 

@@ -90,7 +90,7 @@ pub const ALL: &[Scenario] = &[
     row("commands_go_on_while_monitors_come_and_go", everywhere, monitors::come_and_go),
     row("axon_runs_under_the_distributions_unit", everywhere, unit::runs_under_the_distributions),
     row("axon_lives_under_a_systemd_that_runs", everywhere, service::lives_under_systemd),
-    row("a_hostile_module_hurts_nobody_else", on_tentacle, hostile::modules_hurt_nobody),
+    row("a_hostile_module_hurts_nobody_else", everywhere, hostile::modules_hurt_nobody),
     row("hostile_python_modules_hurt_nobody_else", everywhere, hostile_python::modules_hurt_nobody),
     row("a_modules_commands_outlive_its_process", everywhere, module_commands::outlive_its_process),
     row(
@@ -107,10 +107,6 @@ const fn row(name: &'static str, on: fn(Release) -> bool, run: fn(&mut Bench) ->
 
 fn with_stock_modules(release: Release) -> bool {
     release.stock_modules_load()
-}
-
-fn on_tentacle(release: Release) -> bool {
-    release == Release::Tentacle
 }
 
 fn everywhere(_: Release) -> bool {
