@@ -126,38 +126,57 @@ impl<'a> Spread<'a> {
     }
 
     /// The move that helps most: from the fullest OSD that has one to give, to the emptiest that may take it.
+    ///
+    /// Where no move is left this looks at every replica that is one too many and every OSD that has one too few, so a step
+    /// is a look at two [`Site`]s.
     fn best_move(&self, deviation_max: f64, changed: &BTreeSet<Pg>) -> Option<Move> {
         let mut osds: Vec<(i32, f64)> = self.deviation.iter().map(|(osd, d)| (*osd, *d)).collect();
         osds.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let takes_some = |osd: i32| self.map.is_up(osd) && !self.map.is_out(osd);
+        let emptiest: Vec<(i32, f64)> =
+            osds.iter().rev().copied().filter(|(osd, _)| takes_some(*osd)).collect();
         for (from, much) in &osds {
-            for (to, little) in osds.iter().rev() {
-                // Less than one PG apart a move would only swap the two.
-                if much - little <= 1.0 {
+            // Less than one PG apart a move would only swap the two.
+            let helps =
+                |little: f64| much - little > 1.0 && (*much > deviation_max || little < -deviation_max);
+            let mut wanted = emptiest.partition_point(|(_, little)| helps(*little));
+            let mut best = None;
+            for pg in self.by_osd.get(from).into_iter().flatten().filter(|pg| !changed.contains(pg)) {
+                // Only what is emptier than what was found already.
+                let Some(at) = self.emptiest_for(*pg, *from, emptiest.get(..wanted).unwrap_or_default())
+                else {
+                    continue;
+                };
+                best = emptiest.get(at).map(|(to, _)| Move { pg: *pg, from: *from, to: *to });
+                wanted = at;
+                if wanted == 0 {
                     break;
                 }
-                if *much <= deviation_max && *little >= -deviation_max {
-                    break;
-                }
-                let pgs = self.by_osd.get(from).into_iter().flatten();
-                let mut free = pgs.filter(|pg| !changed.contains(pg)).copied();
-                if let Some(pg) = free.find(|pg| self.may_move(*pg, *from, *to)) {
-                    return Some(Move { pg, from: *from, to: *to });
-                }
+            }
+            if best.is_some() {
+                return best;
             }
         }
         None
     }
 
-    /// Whether the PG's rule lets its replica on `from` be on `to`.
-    fn may_move(&self, pg: Pg, from: i32, to: i32) -> bool {
-        let (map, Some(osds)) = (self.map, self.places.get(&pg)) else { return false };
+    /// The first of the OSDs that the PG's rule lets its replica on `from` be on.
+    fn emptiest_for(&self, pg: Pg, from: i32, emptiest: &[(i32, f64)]) -> Option<usize> {
         // A whole explicit mapping is somebody's will.
-        if map.pg_upmap.contains_key(&pg) || osds.contains(&to) || !map.is_up(to) || map.is_out(to) {
-            return false;
+        if emptiest.is_empty() || self.map.pg_upmap.contains_key(&pg) {
+            return None;
         }
-        let rule = map.pool(pg.pool).and_then(|pool| self.rules.get(&i32::from(pool.crush_rule)));
-        let others: Vec<i32> = osds.iter().copied().filter(|osd| *osd != from && *osd != ITEM_NONE).collect();
-        rule.is_some_and(|rule| rule.allows(&map.crush, from, to, &others)) && self.shows(pg, from, to)
+        let rule = self.rules.get(&i32::from(self.map.pool(pg.pool)?.crush_rule))?;
+        let (osds, here) = (self.places.get(&pg)?, rule.site(from)?);
+        let others = osds.iter().filter(|osd| **osd != from && **osd != ITEM_NONE);
+        let taken: Vec<i32> = others.filter_map(|osd| rule.site(*osd)?.last()).collect();
+        let fits = |to: i32| {
+            let site = rule.site(to);
+            site.is_some_and(|site| site.may_replace(here, &taken))
+                && !osds.contains(&to)
+                && self.shows(pg, from, to)
+        };
+        emptiest.iter().position(|(to, _)| fits(*to))
     }
 
     /// Whether the OSD map, told of the new items, would really put the replica there.
@@ -207,16 +226,22 @@ fn moved(items: &[(i32, i32)], from: i32, to: i32) -> Vec<(i32, i32)> {
     out
 }
 
-/// What a rule asks of a PG's OSDs: where they are taken from, and the types of its choices, outermost first.
+/// What a rule asks of a PG's OSDs, as the place of each in the tree.
 struct RuleView {
-    takes: Vec<BTreeSet<i32>>,
-    levels: Vec<i32>,
+    /// By id.
+    sites: Vec<Site>,
+}
+
+/// Where an OSD stands: the TAKEs that it is below, and the bucket above it of each of the rule's choices, outermost first.
+#[derive(Clone, Debug, Default)]
+struct Site {
+    takes: Vec<usize>,
+    domains: Vec<Option<i32>>,
 }
 
 impl RuleView {
     fn of(crush: &CrushMap, id: i32) -> Option<Self> {
         let rule = crush.rule(id).filter(|rule| !rule.is_msr())?;
-        let takes = crush.takes_of(id).into_iter().map(|take| crush.devices_below(take)).collect();
         let choices = [op::CHOOSE_FIRSTN, op::CHOOSE_INDEP, op::CHOOSELEAF_FIRSTN, op::CHOOSELEAF_INDEP];
         let mut levels = Vec::new();
         for step in rule.steps.iter().filter(|step| choices.contains(&step.op)) {
@@ -224,19 +249,49 @@ impl RuleView {
                 levels.push(step.arg2);
             }
         }
-        (!levels.is_empty()).then_some(RuleView { takes, levels })
+        if levels.is_empty() {
+            return None;
+        }
+        // OSDs elsewhere have a place too: a PG may still be there.
+        let mut sites: Vec<Site> = (0..crush.max_devices).map(|osd| Site::of(crush, osd, &levels)).collect();
+        for (at, take) in crush.takes_of(id).into_iter().enumerate() {
+            for osd in crush.devices_below(take) {
+                if let Some(site) = usize::try_from(osd).ok().and_then(|osd| sites.get_mut(osd)) {
+                    site.takes.push(at);
+                }
+            }
+        }
+        Some(RuleView { sites })
     }
 
-    fn allows(&self, crush: &CrushMap, from: i32, to: i32, others: &[i32]) -> bool {
-        let domain = |osd: i32, kind: i32| match kind {
+    fn site(&self, osd: i32) -> Option<&Site> {
+        self.sites.get(usize::try_from(osd).ok()?)
+    }
+}
+
+impl Site {
+    fn of(crush: &CrushMap, osd: i32, levels: &[i32]) -> Self {
+        let above = crush.ancestors(osd);
+        let domain = |kind: &i32| match kind {
             0 => Some(osd),
-            _ => crush.ancestors(osd).into_iter().find(|above| crush.item_type(*above) == kind),
+            _ => above.iter().copied().find(|above| crush.item_type(*above) == *kind),
         };
-        let Some((last, outer)) = self.levels.split_last() else { return false };
-        self.takes.iter().any(|take| take.contains(&from) && take.contains(&to))
+        Site { takes: Vec::new(), domains: levels.iter().map(domain).collect() }
+    }
+
+    /// The failure domain of the last choice.
+    fn last(&self) -> Option<i32> {
+        self.domains.last().copied().flatten()
+    }
+
+    /// Whether a replica may be here instead of there, while others have those failure domains taken.
+    fn may_replace(&self, there: &Site, taken: &[i32]) -> bool {
+        let outer = self.domains.len().saturating_sub(1);
+        let outer = self.domains.iter().zip(&there.domains).take(outer);
+        self.last().is_some_and(|domain| !taken.contains(&domain))
+            && self.takes.iter().any(|take| there.takes.contains(take))
             // Outer choices stay as CRUSH made them.
-            && outer.iter().all(|kind| domain(to, *kind).is_some() && domain(to, *kind) == domain(from, *kind))
-            && domain(to, *last).is_some_and(|to| others.iter().all(|other| domain(*other, *last) != Some(to)))
+            && outer.into_iter().all(|(here, there)| here.is_some() && here == there)
     }
 }
 
@@ -339,6 +394,58 @@ mod tests {
         Arc::make_mut(&mut map.osd_state)[3] = state::EXISTS;
         let upmaps = calc_pg_upmaps(&map, &[1].into(), 1, 1000);
         assert!(!upmaps.is_empty() && upmaps.set.values().flatten().all(|(_, to)| !matches!(to, 0 | 3)));
+    }
+
+    /// The first that is found when every pair of OSDs and every PG is tried.
+    fn plain_best_move(spread: &Spread, rule: &Rule, deviation_max: f64) -> Option<(Pg, i32, i32)> {
+        let map = spread.map;
+        let host = |osd: &i32| map.crush.parent(*osd);
+        let mut osds: Vec<(i32, f64)> = spread.deviation.iter().map(|(osd, d)| (*osd, *d)).collect();
+        osds.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let below = map.crush.devices_below(rule.steps[0].arg1);
+        for (from, much) in &osds {
+            for (to, little) in osds.iter().rev() {
+                if much - little <= 1.0 || *much <= deviation_max && *little >= -deviation_max {
+                    break;
+                }
+                let may = |pg: &&Pg| {
+                    let others = spread.places[*pg].iter().filter(|osd| *osd != from && **osd != ITEM_NONE);
+                    below.contains(to)
+                        && below.contains(from)
+                        && !spread.places[*pg].contains(to)
+                        && others.map(host).all(|other| other != host(to))
+                        && spread.shows(**pg, *from, *to)
+                };
+                let free = map.is_up(*to) && !map.is_out(*to);
+                if let Some(pg) = spread.by_osd.get(from).into_iter().flatten().find(|pg| free && may(pg)) {
+                    return Some((*pg, *from, *to));
+                }
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn no_better_move_is_passed_over() {
+        for (hosts, pg_num, weights) in
+            [(6, 128, [4, 4, 4]), (3, 64, [4, 1, 4]), (4, 200, [1, 2, 4]), (9, 90, [3, 4, 0])]
+        {
+            let mut map = map(hosts, pg_num);
+            for (at, weight) in Arc::make_mut(&mut map.osd_weight).iter_mut().enumerate() {
+                *weight = ONE / 4 * weights[at % weights.len()];
+            }
+            Arc::make_mut(&mut map.osd_state)[1] = state::EXISTS;
+            let rule = map.crush.rule(0).unwrap().clone();
+            let mut spread = Spread::of(&map, &[1].into());
+            for step in 0..1000 {
+                let found = spread.best_move(1.0, &BTreeSet::new());
+                let plain = plain_best_move(&spread, &rule, 1.0);
+                assert_eq!(found.as_ref().map(|m| (m.pg, m.from, m.to)), plain, "{hosts} hosts, step {step}");
+                let Some(found) = found else { break };
+                assert!(step < 999);
+                spread.apply(found);
+            }
+        }
     }
 
     #[test]

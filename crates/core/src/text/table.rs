@@ -129,11 +129,12 @@ impl Table {
         let lines = self.ends.len().checked_div(self.columns.len()).unwrap_or(0) + 1;
         out.reserve(line_bytes.saturating_mul(lines));
         let headings = self.columns.iter().map(|c| (c.heading, c.heading_right));
-        line(out, headings, &self.widths);
+        let is_ascii = self.text.is_ascii();
+        line(out, headings, &self.widths, false);
         let mut cells = self.cells();
         for _ in 1..lines {
             let row = self.columns.iter().map(|c| c.cells_right);
-            line(out, cells.by_ref().zip(row), &self.widths);
+            line(out, cells.by_ref().zip(row), &self.widths, is_ascii);
         }
     }
 }
@@ -148,12 +149,18 @@ impl fmt::Display for Table {
 
 const GAP: &str = "  ";
 
-fn line<'a>(out: &mut String, cells: impl Iterator<Item = (&'a str, bool)>, widths: &[usize]) {
+fn line<'a>(
+    out: &mut String,
+    cells: impl Iterator<Item = (&'a str, bool)>,
+    widths: &[usize],
+    is_ascii: bool,
+) {
     for (at, (width, (text, right))) in widths.iter().zip(cells).enumerate() {
         if at > 0 {
             out.push_str(GAP);
         }
-        let blanks = width.saturating_sub(text.chars().count());
+        let chars = if is_ascii { text.len() } else { text.chars().count() };
+        let blanks = width.saturating_sub(chars);
         if right {
             pad(out, blanks);
         }
