@@ -139,17 +139,19 @@ impl<'a> Spread<'a> {
             // Less than one PG apart a move would only swap the two.
             let helps =
                 |little: f64| much - little > 1.0 && (*much > deviation_max || little < -deviation_max);
-            let mut wanted = emptiest.partition_point(|(_, little)| helps(*little));
+            let helped = emptiest.partition_point(|(_, little)| helps(*little));
+            let mut wanted = emptiest.get(..helped).unwrap_or_default();
+            if wanted.is_empty() {
+                // Those behind have fewer to give.
+                break;
+            }
             let mut best = None;
             for pg in self.by_osd.get(from).into_iter().flatten().filter(|pg| !changed.contains(pg)) {
-                // Only what is emptier than what was found already.
-                let Some(at) = self.emptiest_for(*pg, *from, emptiest.get(..wanted).unwrap_or_default())
-                else {
-                    continue;
-                };
-                best = emptiest.get(at).map(|(to, _)| Move { pg: *pg, from: *from, to: *to });
-                wanted = at;
-                if wanted == 0 {
+                let Some(at) = self.emptiest_for(*pg, *from, wanted) else { continue };
+                best = wanted.get(at).map(|(to, _)| Move { pg: *pg, from: *from, to: *to });
+                // Another PG is of use only for an OSD that is emptier still.
+                wanted = wanted.get(..at).unwrap_or_default();
+                if wanted.is_empty() {
                     break;
                 }
             }
@@ -163,7 +165,7 @@ impl<'a> Spread<'a> {
     /// The first of the OSDs that the PG's rule lets its replica on `from` be on.
     fn emptiest_for(&self, pg: Pg, from: i32, emptiest: &[(i32, f64)]) -> Option<usize> {
         // A whole explicit mapping is somebody's will.
-        if emptiest.is_empty() || self.map.pg_upmap.contains_key(&pg) {
+        if self.map.pg_upmap.contains_key(&pg) {
             return None;
         }
         let rule = self.rules.get(&i32::from(self.map.pool(pg.pool)?.crush_rule))?;

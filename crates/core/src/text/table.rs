@@ -129,6 +129,7 @@ impl Table {
         let lines = self.ends.len().checked_div(self.columns.len()).unwrap_or(0) + 1;
         out.reserve(line_bytes.saturating_mul(lines));
         let headings = self.columns.iter().map(|c| (c.heading, c.heading_right));
+        // One look at the whole text spares a count of each cell's characters.
         let is_ascii = self.text.is_ascii();
         line(out, headings, &self.widths, false);
         let mut cells = self.cells();
